@@ -1,0 +1,1 @@
+"""Photos to labelled photos, in the real labelme."""

@@ -1,0 +1,33 @@
+"""What a person can choose of a capture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from thirtyfold.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureOptions:
+    """``source`` is a camera number, a video file, a folder of pictures, a stream URL or ``demo``.
+
+    ``count`` photos are taken, one every ``every`` seconds (of the video's own clock for
+    files; photo by photo for folders). ``session`` is the name of this visit to the camera (a new one is
+    made up when ``None``). ``shots`` is ``auto`` (guided for cameras, unguided for files), ``faces``,
+    ``none``, or a text file with one instruction a line. ``preview`` is ``None`` for "where there is
+    a screen". ``keep_all`` keeps blurred, black and near-identical frames too.
+    """
+
+    source: str = "0"
+    count: int = 100
+    every: float = 1.0
+    session: str | None = None
+    shots: str = "auto"
+    preview: bool | None = None
+    keep_all: bool = False
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise UsageError(f"--n {self.count}: at least one photo has to be taken")
+        if not 0 <= self.every <= 3600:
+            raise UsageError(f"--every {self.every}: seconds between 0 and 3600 were expected")

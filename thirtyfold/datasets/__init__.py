@@ -1,0 +1,1 @@
+"""Labels and files: what lies on disk, as samples, and back."""

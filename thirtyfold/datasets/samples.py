@@ -1,0 +1,99 @@
+"""A dataset folder, read as samples."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from thirtyfold import files
+from thirtyfold.datasets import labelme_json
+from thirtyfold.errors import FileDataError, LabelError, UsageError
+from thirtyfold.images import read_size
+from thirtyfold.sample import Sample
+from thirtyfold.workspace import Dataset
+
+
+def read_samples(
+    dataset: Dataset, *, group_by: str | None = None, problems: list[FileDataError] | None = None
+) -> list[Sample]:
+    """Every photo of a dataset with its labels, sorted by name.
+
+    ``group_by`` is a regular expression whose first group (or whole match) in the file
+    name is the session; without it the session is what ``captures.jsonl`` says, else
+    ``None``. A photo or label that can't be read is appended to ``problems`` and left
+    out; without a list the first one is raised (:class:`FileDataError`).
+    """
+    sessions = capture_sessions(dataset)
+    pattern = _compile(group_by) if group_by else None
+    samples = []
+    for image_path in dataset.image_paths():
+        try:
+            session = _session_by(pattern, image_path) if pattern else sessions.get(image_path.name)
+            samples.append(read_sample(image_path, dataset.label_path(image_path), session=session))
+        except FileDataError as error:
+            if problems is None:
+                raise
+            problems.append(error)
+    return samples
+
+
+def read_sample(image_path: Path, label_path: Path, *, session: str | None = None) -> Sample:
+    """One photo with its labels, if it has any. Raises :class:`ImageError`, :class:`LabelError`."""
+    width, height = read_size(image_path)
+    if not label_path.exists():
+        return Sample(image_path=image_path, width=width, height=height, session=session)
+    label_file = labelme_json.read(label_path)
+    stated = (label_file.width, label_file.height)
+    if None not in stated and stated != (width, height):
+        raise LabelError(
+            label_path,
+            f"was drawn on a picture of {stated[0]}x{stated[1]}, but {image_path.name} is {width}x{height}; "
+            "open it in labelme and save it again",
+        )
+    lineage = label_file.extra.get("thirtyfold")
+    parent = lineage.get("parent") if isinstance(lineage, Mapping) else None
+    return Sample(
+        image_path=image_path,
+        width=width,
+        height=height,
+        annotations=label_file.annotations,
+        tags=label_file.tags,
+        session=session,
+        parent=parent if isinstance(parent, str) else None,
+    )
+
+
+def labels_of(samples: Sequence[Sample]) -> dict[str, int]:
+    """How often each label occurs, sorted by label."""
+    counts: dict[str, int] = {}
+    for sample in samples:
+        for annotation in sample.annotations or ():
+            counts[annotation.label] = counts.get(annotation.label, 0) + 1
+    return dict(sorted(counts.items()))
+
+
+def capture_sessions(dataset: Dataset) -> dict[str, str]:
+    """Photo name → session, as ``captures.jsonl`` has it."""
+    return {
+        str(row["image"]): str(row["session"])
+        for row in files.read_json_lines(dataset.captures_path)
+        if "image" in row and "session" in row
+    }
+
+
+def _compile(group_by: str) -> re.Pattern[str]:
+    try:
+        return re.compile(group_by)
+    except re.error as error:
+        raise UsageError(f"--group-by {group_by}: not a regular expression ({error})") from error
+
+
+def _session_by(pattern: re.Pattern[str], image_path: Path) -> str:
+    match = pattern.search(image_path.name)
+    if match is None:
+        raise UsageError(
+            f"--group-by {pattern.pattern}: does not match {image_path.name}, so its session is unknown; "
+            "change the expression so that it matches every photo"
+        )
+    return str(match.group(1) if pattern.groups else match.group(0))

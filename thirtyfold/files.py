@@ -1,0 +1,106 @@
+"""Writing so that a power cut leaves the old file or the new one, never half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from thirtyfold.errors import DataError, UsageError
+
+
+def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write ``data`` to ``path`` by temporary file, fsync and rename in the same folder.
+
+    ``durable=False`` leaves out the fsync, for files that can be made again (augmented
+    copies): the name still never points at half a file while the machine stays up.
+    Raises :class:`UsageError` if the folder can't be written, :class:`DataError` if the
+    disk is full.
+    """
+    temporary: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A leading dot: whoever lists the folder meanwhile does not take it for a photo.
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=".tmp", dir=path.parent)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            if durable:
+                os.fsync(stream.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        raise writing_failed(path, error) from error
+    except BaseException:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        raise
+
+
+def write_text(path: Path, text: str, *, durable: bool = True) -> None:
+    """Write ``text`` as UTF-8 with ``\\n`` line ends; see :func:`write_bytes`."""
+    write_bytes(path, text.encode("utf-8"), durable=durable)
+
+
+def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
+    """Write ``value`` as indented JSON, keys in the order given; see :func:`write_bytes`."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n", durable=durable)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add one line to ``path`` and flush it to the disk.
+
+    A line torn by a power cut is healed first: the next one starts on a line of its own.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "ab+") as stream:
+            if stream.tell() > 0:
+                stream.seek(-1, os.SEEK_END)
+                if stream.read(1) != b"\n":
+                    stream.write(b"\n")
+            stream.write(line.encode("utf-8") + b"\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        raise writing_failed(path, error) from error
+
+
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a JSON Lines file, torn or foreign lines left out; ``[]`` if there is none."""
+    rows: list[dict[str, Any]] = []
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return rows
+    for line in text.splitlines():
+        with contextlib.suppress(json.JSONDecodeError):
+            row = json.loads(line)
+            if isinstance(row, dict):
+                rows.append(row)
+    return rows
+
+
+def writing_failed(path: Path, error: OSError) -> DataError | UsageError:
+    """The error to raise when writing ``path`` failed with ``error``."""
+    import errno
+
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DataError(f"{path}: the disk is full; free some space and run the same command again")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return UsageError(f"{path.parent}: cannot be written to; choose another folder or change its permissions")
+    return DataError(f"{path}: cannot be written ({error.strerror or error})")
+
+
+def _umask() -> int:
+    # There is no way to read the mask but to set it; both calls are instant.
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

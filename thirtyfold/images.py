@@ -1,0 +1,127 @@
+"""Pixels in and out. EXIF rotation is handled here and nowhere else.
+
+Pixels are RGB uint8 arrays of shape (height, width, 3).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from thirtyfold import files
+from thirtyfold.errors import ImageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Pixels = NDArray[np.uint8]
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+# Larger ones are refused by their header, before anything is unpacked (a "decompression bomb").
+MAX_PIXELS = 200_000_000
+_EXIF_ORIENTATION = 0x0112
+
+
+def is_image(path: Path) -> bool:
+    """Whether the name looks like a picture's; files starting with a dot never do."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """(width, height) of the upright image, from the header alone. Raises :class:`ImageError`."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            sideways = image.getexif().get(_EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
+    except FileNotFoundError as error:
+        raise ImageError(path, "no such file") from error
+    except UnidentifiedImageError as error:
+        raise ImageError(path, "not a picture, or an unknown format; JPEG and PNG are read") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(path, f"larger than {MAX_PIXELS / 1e6:.0f} megapixels; scale it down first") from error
+    except Exception as error:  # Pillow's plugins raise what they like on broken headers
+        raise ImageError(path, f"its header cannot be read ({error})") from error
+    return (height, width) if sideways else (width, height)
+
+
+def read_rgb(path: Path) -> Pixels:
+    """The upright image as RGB uint8 (height, width, 3). Raises :class:`ImageError`.
+
+    Grey and paletted pictures become RGB, transparency is dropped, 16 bits become 8.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ImageError(path, "no such file") from error
+    except OSError as error:
+        raise ImageError(path, f"cannot be opened ({error.strerror or error})") from error
+    width, height = read_size(path)
+    if width * height > MAX_PIXELS:
+        raise ImageError(path, f"larger than {MAX_PIXELS / 1e6:.0f} megapixels; scale it down first")
+    if _is_cut_jpeg(data):
+        raise ImageError(path, "the file is cut off; copy it again from where it came")
+    pixels = decode_rgb(data)
+    if pixels is None:
+        raise ImageError(path, "its pixels cannot be decoded; open it in a picture viewer and save it anew")
+    return pixels
+
+
+def decode_rgb(data: bytes) -> Pixels | None:
+    """An encoded picture as upright RGB uint8 (height, width, 3), or ``None`` if it is not one."""
+    import cv2
+    import numpy as np
+
+    if not data:
+        return None
+    try:
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        return None
+    if bgr is None:
+        return None
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+
+
+def encode_jpeg(pixels: Pixels, *, quality: int = 95) -> bytes:
+    """RGB uint8 (height, width, 3) as a JPEG file, ``quality`` 1 to 100."""
+    import cv2
+
+    ok, data = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not ok:
+        raise ValueError(f"a picture of shape {pixels.shape} cannot be written as JPEG")
+    return data.tobytes()
+
+
+def write_jpeg(path: Path, pixels: Pixels, *, quality: int = 95, durable: bool = True) -> None:
+    """Write RGB uint8 (height, width, 3) as JPEG, atomically."""
+    files.write_bytes(path, encode_jpeg(pixels, quality=quality), durable=durable)
+
+
+def letterbox(pixels: Pixels, size: int) -> tuple[Pixels, float, tuple[float, float]]:
+    """Fit an image into a square of ``size`` pixels without changing its proportions.
+
+    Returns the square (size, size, 3), uint8, grey (114) where nothing is; the scale;
+    and the (x, y) offset of the picture in it: ``square_xy = image_xy * scale + offset``.
+    """
+    import cv2
+    import numpy as np
+
+    height, width = pixels.shape[:2]
+    scale = size / max(height, width)
+    new_width, new_height = max(1, round(width * scale)), max(1, round(height * scale))
+    shrunk = cv2.resize(
+        pixels, (new_width, new_height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    )
+    square = np.full((size, size, 3), 114, np.uint8)
+    left, top = (size - new_width) // 2, (size - new_height) // 2
+    square[top : top + new_height, left : left + new_width] = shrunk
+    return square, scale, (float(left), float(top))
+
+
+def _is_cut_jpeg(data: bytes) -> bool:
+    # OpenCV paints the missing part grey and says nothing. Inside the coded picture the
+    # end marker FFD9 cannot occur, so it has to stand after the last start-of-scan.
+    return data[:2] == b"\xff\xd8" and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")

@@ -1,0 +1,1 @@
+"""Camera and model to screen."""

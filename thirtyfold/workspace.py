@@ -1,0 +1,146 @@
+"""Where things lie on disk.
+
+A dataset is a folder::
+
+    datasets/faces/
+      images/0001.jpg + 0001.json   photos and their labels side by side
+      captures.jsonl                one line a photo: session, shot, time, source, ...
+      split.json                    which photo is train, val or test
+      augmented/                    the multiplied copies
+
+A folder that holds the photos itself (no ``images/``) and one with its labels in a
+``labels/`` folder of their own are read as they are. A run is a folder of
+``runs/TASK/``, numbered, never overwritten.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from thirtyfold import files
+from thirtyfold.errors import DataError, ModelError, UsageError
+from thirtyfold.images import is_image
+
+DEFAULT_DATASET = Path("datasets/faces")
+DEFAULT_RUNS = Path("runs")
+MODEL_CARD = "model.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """The paths of one dataset. Making one touches no file."""
+
+    root: Path
+
+    @property
+    def images_dir(self) -> Path:
+        """``images/``, or the folder itself where the photos lie in it directly."""
+        images = self.root / "images"
+        if images.is_dir() or not self.root.is_dir():
+            return images
+        return self.root if any(is_image(path) for path in self.root.iterdir()) else images
+
+    @property
+    def captures_path(self) -> Path:
+        return self.root / "captures.jsonl"
+
+    @property
+    def split_path(self) -> Path:
+        return self.root / "split.json"
+
+    @property
+    def augmented_dir(self) -> Path:
+        return self.root / "augmented"
+
+    def image_paths(self) -> list[Path]:
+        """Every photo, sorted by name. Raises :class:`DataError` if the folder is not there."""
+        if not self.root.is_dir():
+            raise DataError(f"{self.root}: no such dataset; make one with `thirtyfold capture {self.root}`")
+        folder = self.images_dir
+        if not folder.is_dir():
+            return []
+        return sorted(path for path in folder.iterdir() if is_image(path))
+
+    def label_path(self, image_path: Path) -> Path:
+        """Where the labels of a photo are read from: beside it, else in ``labels/``.
+
+        A photo without labels gets the place beside it: that is where they are written.
+        """
+        beside = image_path.with_suffix(".json")
+        apart = self.root / "labels" / beside.name
+        return apart if not beside.exists() and apart.exists() else beside
+
+    @contextmanager
+    def lock(self, doing: str) -> Iterator[None]:
+        """Hold the dataset for writing; a second writer gets a :class:`UsageError` at once."""
+        from filelock import FileLock, Timeout
+
+        path = self.root / ".lock"
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            held = FileLock(path, timeout=0)
+            held.acquire()
+        except Timeout as error:
+            raise UsageError(
+                f"{self.root}: another thirtyfold command is at work here; wait for it, then {doing} again"
+            ) from error
+        except OSError as error:
+            raise files.writing_failed(path, error) from error
+        try:
+            yield
+        finally:
+            held.release()
+
+
+def new_run(runs_dir: Path, task: str) -> Path:
+    """Make the next free folder of ``runs/TASK/`` and return it; two callers never get the same."""
+    folder = runs_dir / task
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        number = max((int(path.name) for path in folder.iterdir() if path.name.isdigit()), default=0)
+        while True:
+            number += 1
+            try:
+                (folder / str(number)).mkdir()
+            except FileExistsError:
+                continue
+            return folder / str(number)
+    except OSError as error:
+        raise files.writing_failed(folder, error) from error
+
+
+def find_run(run: Path | str, runs_dir: Path = DEFAULT_RUNS, *, task: str | None = None) -> Path:
+    """The folder of a finished run: a path, a task's number (``detect/3``), or ``latest``.
+
+    Raises :class:`ModelError` if there is none, or if it was never finished.
+    """
+    if str(run) == "latest":
+        finished = sorted(
+            (card.parent for card in runs_dir.glob(f"{task or '*'}/*/{MODEL_CARD}") if card.parent.name.isdigit()),
+            key=lambda path: (path / MODEL_CARD).stat().st_mtime_ns,
+        )
+        if not finished:
+            raise ModelError(f"{runs_dir}: no trained model yet; make one with `thirtyfold train`")
+        return finished[-1]
+    path = Path(run)
+    if not path.is_dir() and (runs_dir / path).is_dir():
+        path = runs_dir / path
+    if path.is_file() and path.name in (MODEL_CARD, "model.tflite", "model.keras"):
+        path = path.parent
+    if not path.is_dir():
+        raise ModelError(f"{run}: no such run; give a folder like runs/detect/1, or `latest`")
+    if not (path / MODEL_CARD).is_file():
+        raise ModelError(f"{path}: holds no {MODEL_CARD}, so its training never finished; train again")
+    return path
+
+
+_UNSAFE = re.compile(r"[^\w.-]+", re.UNICODE)
+
+
+def safe_name(text: str, *, limit: int = 80) -> str:
+    """``text`` as one file name: no separators, no leading dot, never empty."""
+    return _UNSAFE.sub("-", text).strip("-.")[:limit] or "unnamed"
