@@ -68,7 +68,7 @@ def capture(
     ] = _CAPTURE.every,
     session: Annotated[str | None, typer.Option(help="Name of this visit to the camera. [default: made up]")] = None,
     shots: Annotated[
-        str, typer.Option(help="Guided shots: `auto`, `faces`, `none`, or a file with an instruction a line.")
+        str, typer.Option(help="Guided shots: `auto`, `faces`, `none`, `empty`, or a file with an instruction a line.")
     ] = _CAPTURE.shots,
     preview: Annotated[
         bool | None, typer.Option("--preview/--no-preview", help="Show a window. [default: where there is a screen]")
@@ -86,9 +86,11 @@ def capture(
         from thirtyfold.capture.camera import list_cameras
 
         cameras = list_cameras()
+        if not cameras:
+            console.Terminal().say("No camera found. Use --source with a video file, a folder of pictures, or demo.")
         if json_:
             console.print_json([camera.to_dict() for camera in cameras])
-        else:
+        elif cameras:
             console.print_table("Cameras", ("source", "picture", "name"), [camera.row() for camera in cameras])
         return
     from thirtyfold.capture.session import capture as take_photos
@@ -193,6 +195,10 @@ def train(
     alpha: Annotated[float, typer.Option(help="Width of MobileNetV2.")] = _TRAIN.alpha,
     epochs: Annotated[int, typer.Option(help="Passes over the copies, at most.")] = _TRAIN.epochs,
     batch: Annotated[int, typer.Option(help="Photos a step.")] = _TRAIN.batch,
+    rate: Annotated[float | None, typer.Option(help="Highest learning rate. [default: suits the heads]")] = None,
+    patience: Annotated[
+        int, typer.Option(help="Stop after so many epochs without a better validation score.")
+    ] = _TRAIN.patience,
     size: Annotated[int, typer.Option(help="Side of the model's input, in pixels.")] = _TRAIN.size,
     boxes: Annotated[
         str, typer.Option(help="`one` or `many` a photo; `auto` is as the labels have it.")
@@ -217,6 +223,8 @@ def train(
         alpha=alpha,
         epochs=epochs,
         batch=batch,
+        rate=rate,
+        patience=patience,
         size=size,
         boxes=boxes,  # type: ignore[arg-type]  # checked by TrainOptions
         labels=tuple(name.strip() for name in labels.split(",") if name.strip()),
@@ -276,12 +284,13 @@ def live(
 ) -> None:
     """Real-time boxes. C saves the frame with its boxes as a photo to review, Q stops."""
     from thirtyfold import console
+    from thirtyfold.live.clock import process_started_at
     from thirtyfold.live.loop import run_live
 
     options = LiveOptions(
         source=source, threshold=threshold, view=view, save=save, max_seconds=max_seconds, review_dataset=review
     )
-    result = run_live(find_run(model, runs), options, progress=console.Terminal())
+    result = run_live(find_run(model, runs), options, progress=console.Terminal(), started_at=process_started_at())
     if json_:
         console.print_json(result.to_dict())
     else:
@@ -293,13 +302,18 @@ def live(
 def doctor(json_: JsonOption = False) -> None:
     """Check camera, screen, OpenCV, labelme, TensorFlow, weights and disk; say ok or the mend."""
     from thirtyfold import console
-    from thirtyfold.doctor import examine
+    from thirtyfold.doctor import examine, raise_if_broken
 
     checks = examine()
     if json_:
         console.print_json([check.to_dict() for check in checks])
     else:
-        console.print_table("Doctor", ("what", "", "found, and the mend"), [check.row() for check in checks])
+        console.print_table("Doctor", ("what", "", "found"), [check.row() for check in checks])
+        for check in checks:
+            if check.mend:
+                # Outside of the table, whose borders and line breaks nobody could copy a command from.
+                typer.echo(f"{check.name}: {check.mend}")
+    raise_if_broken(checks)
 
 
 @app.command()

@@ -8,7 +8,8 @@
     ├── DataError                  4   a photo, a label or a dataset is wrong
     │   ├── ImageError                 a picture that cannot be read
     │   ├── LabelError                 a label file that cannot be read
-    │   └── SplitError                 no split, or one that leaks
+    │   ├── SplitError                 no split, or one that leaks
+    │   └── TrainingError              the training went astray: NaN, out of memory
     ├── CameraError                5   no camera, camera in use, stream died
     ├── ModelError                 6   a run folder or model file is wrong
     └── NotInstalledError          7   a program, library, screen or file of weights is missing
@@ -62,6 +63,10 @@ class LabelError(FileDataError):
 
 
 class SplitError(DataError):
+    pass
+
+
+class TrainingError(DataError):
     pass
 
 

@@ -20,28 +20,24 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
     Raises :class:`UsageError` if the folder can't be written, :class:`DataError` if the
     disk is full.
     """
-    temporary: str | None = None
+    temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # A leading dot: whoever lists the folder meanwhile does not take it for a photo.
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=".tmp", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=".tmp", dir=path.parent)
+        temporary = Path(name)
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
             stream.flush()
             if durable:
                 os.fsync(stream.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
     except OSError as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
         raise writing_failed(path, error) from error
-    except BaseException:
+    finally:
         if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-        raise
+            temporary.unlink(missing_ok=True)  # gone already when all went well
 
 
 def write_text(path: Path, text: str, *, durable: bool = True) -> None:
@@ -51,7 +47,11 @@ def write_text(path: Path, text: str, *, durable: bool = True) -> None:
 
 def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
     """Write ``value`` as indented JSON, keys in the order given; see :func:`write_bytes`."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n", durable=durable)
+    try:
+        data = json.dumps(value, indent=2, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:  # half a character, which JSON can hold as \udc80 and UTF-8 can't
+        data = json.dumps(value, indent=2).encode("ascii")
+    write_bytes(path, data + b"\n", durable=durable)
 
 
 def append_line(path: Path, line: str) -> None:
@@ -61,7 +61,7 @@ def append_line(path: Path, line: str) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "ab+") as stream:
+        with path.open("ab+") as stream:
             if stream.tell() > 0:
                 stream.seek(-1, os.SEEK_END)
                 if stream.read(1) != b"\n":

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Pixels = NDArray[np.uint8]
+else:
+    Pixels = object  # the name can be imported at run time, without numpy
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 # Larger ones are refused by their header, before anything is unpacked (a "decompression bomb").

@@ -138,6 +138,19 @@ def find_run(run: Path | str, runs_dir: Path = DEFAULT_RUNS, *, task: str | None
     return path
 
 
+def find_unfinished_run(run: Path | str, runs_dir: Path = DEFAULT_RUNS) -> Path:
+    """The folder of a run to go on with, finished or not. Raises :class:`ModelError`."""
+    if str(run) == "latest":
+        folders = [path for path in runs_dir.glob("*/*") if path.name.isdigit() and path.is_dir()]
+        if not folders:
+            raise ModelError(f"{runs_dir}: no run to go on with; start one with `thirtyfold train`")
+        return max(folders, key=lambda path: path.stat().st_mtime_ns)
+    for path in (Path(run), runs_dir / run):
+        if path.is_dir():
+            return path
+    raise ModelError(f"{run}: no such run; give a folder like runs/detect/1, or `latest`")
+
+
 _UNSAFE = re.compile(r"[^\w.-]+", re.UNICODE)
 
 

@@ -17,3 +17,6 @@ class AnnotateOptions:
     def __post_init__(self) -> None:
         if not self.labels or any(not label.strip() or "\n" in label for label in self.labels):
             raise UsageError("--labels: one or more names were expected, like --labels face,hand")
+        if len(set(self.labels)) != len(self.labels):
+            # labelme itself answers this with a warning window and then forgets the whole list.
+            raise UsageError(f"--labels {','.join(self.labels)}: the same name stands there twice")

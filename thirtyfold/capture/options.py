@@ -12,10 +12,11 @@ class CaptureOptions:
     """``source`` is a camera number, a video file, a folder of pictures, a stream URL or ``demo``.
 
     ``count`` photos are taken, one every ``every`` seconds (of the video's own clock for
-    files; photo by photo for folders). ``session`` is the name of this visit to the camera (a new one is
-    made up when ``None``). ``shots`` is ``auto`` (guided for cameras, unguided for files), ``faces``,
-    ``none``, or a text file with one instruction a line. ``preview`` is ``None`` for "where there is
-    a screen". ``keep_all`` keeps blurred, black and near-identical frames too.
+    files; photo by photo for folders). ``session`` is the name of this visit (made up when
+    ``None``). ``shots`` is ``auto`` (guided for cameras, unguided for files), ``faces``, ``none``,
+    ``empty`` (true negatives only), or a text file with one instruction a line. ``preview`` is
+    ``None`` for "before a camera, where there is a screen". ``keep_all`` keeps blurred, black and
+    near-identical frames too.
     """
 
     source: str = "0"

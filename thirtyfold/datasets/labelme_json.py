@@ -38,7 +38,7 @@ class LabelFile:
     width: int | None
     height: int | None
     annotations: tuple[Annotation, ...] = ()
-    flags: Mapping[str, bool] = field(default_factory=dict, hash=False)
+    flags: Mapping[str, Any] = field(default_factory=dict, hash=False)
     version: str = VERSION
     image_data: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -64,7 +64,7 @@ def read(path: Path) -> LabelFile:
         raise LabelError(path, f"cannot be opened ({error.strerror or error})") from error
     except UnicodeDecodeError as error:
         raise LabelError(path, "is not UTF-8 text; save it again from labelme") from error
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also whole numbers of thousands of digits
         raise LabelError(path, f"is not JSON ({error}); save it again from labelme") from error
     return from_dict(raw, path)
 
@@ -77,14 +77,16 @@ def from_dict(raw: Any, path: Path) -> LabelFile:
     if not isinstance(flags, dict):
         raise LabelError(path, '"flags" must be an object of true and false')
     image_data = raw.get("imageData")
+    if image_data is not None and not isinstance(image_data, str):
+        raise LabelError(path, '"imageData" must be text (a picture in base64) or null')
     return LabelFile(
         image_path=str(raw.get("imagePath") or ""),
         width=_size(raw.get("imageWidth"), "imageWidth", path),
         height=_size(raw.get("imageHeight"), "imageHeight", path),
         annotations=tuple(_shape_from(shape, index, path) for index, shape in enumerate(raw["shapes"])),
-        flags={str(name): bool(ticked) for name, ticked in flags.items()},
+        flags=flags,
         version=str(raw.get("version") or VERSION),
-        image_data=image_data if isinstance(image_data, str) else None,
+        image_data=image_data,
         extra={key: value for key, value in raw.items() if key not in _FILE_KEYS},
     )
 
@@ -125,7 +127,7 @@ def _shape_from(raw: Any, index: int, path: Path) -> Annotation:
         if key not in _SHAPE_KEYS and not (key in _SHAPE_DEFAULTS and value == _SHAPE_DEFAULTS[key])
     }
     score = extra.get("score")
-    if isinstance(score, (int, float)) and not isinstance(score, bool):
+    if _is_finite(score):
         del extra["score"]
         score = float(score)
     else:
@@ -133,7 +135,8 @@ def _shape_from(raw: Any, index: int, path: Path) -> Annotation:
     if group is not None and (not isinstance(group, int) or isinstance(group, bool)):
         # labelme writes whole numbers; another tool's groups are kept as they are.
         extra["group_id"], group = group, None
-    kind = str(kind)
+    if not isinstance(kind, str):
+        raise LabelError(path, f"{where} ({label}) has a shape_type that is not text: {str(kind)[:40]}")
     if kind == "rectangle":
         kind, pairs = _two_corners(pairs, where, label, path)
     return Annotation(label=label, points=pairs, kind=kind, score=score, group=group, extra=extra)
@@ -157,7 +160,7 @@ def _shape_to(annotation: Annotation) -> dict[str, Any]:
 def _point_from(raw: Any, where: str, path: Path) -> Point:
     if not isinstance(raw, list) or len(raw) != 2:
         raise LabelError(path, f"{where} has a point that is not [x, y]: {str(raw)[:60]}")
-    if not all(isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in raw):
+    if not all(_is_finite(v) for v in raw):
         raise LabelError(path, f"{where} has a point that is not two finite numbers: {str(raw)[:60]}")
     return (float(raw[0]), float(raw[1]))
 
@@ -168,16 +171,30 @@ def _two_corners(points: tuple[Point, ...], where: str, label: str, path: Path) 
         return "rectangle", points
     if len(points) != 4:
         raise LabelError(path, f"{where} ({label}) is a rectangle of {len(points)} points; 2 or 4 were expected")
-    xs, ys = sorted({x for x, _ in points}), sorted({y for _, y in points})
-    upright = len(xs) <= 2 and len(ys) <= 2
-    if not upright:
+    left, right = min(x for x, _ in points), max(x for x, _ in points)
+    top, bottom = min(y for _, y in points), max(y for _, y in points)
+    # Tools that compute the corners leave noise in the last digits.
+    corners = {
+        (abs(x - left) < abs(x - right), abs(y - top) < abs(y - bottom))
+        for x, y in points
+        if min(abs(x - left), abs(x - right)) < 0.01 and min(abs(y - top), abs(y - bottom)) < 0.01
+    }
+    if len(corners) != 4 and right > left and bottom > top:
         return "polygon", points  # a turned rectangle: its corners say more than its box
-    return "rectangle", ((xs[0], ys[0]), (xs[-1], ys[-1]))
+    return "rectangle", ((left, top), (right, bottom))
+
+
+def _is_finite(raw: Any) -> bool:
+    """Whether it is a number that a float can hold."""
+    try:
+        return isinstance(raw, (int, float)) and not isinstance(raw, bool) and math.isfinite(raw)
+    except OverflowError:  # a whole number beyond 1e308
+        return False
 
 
 def _size(raw: Any, key: str, path: Path) -> int | None:
     if raw is None:
         return None
-    if isinstance(raw, bool) or not isinstance(raw, (int, float)) or not math.isfinite(raw) or raw < 0:
-        raise LabelError(path, f'"{key}" must be a number of pixels, not {str(raw)[:40]}')
+    if not _is_finite(raw) or raw < 0 or raw != int(raw):
+        raise LabelError(path, f'"{key}" must be a whole number of pixels, not {str(raw)[:40]}')
     return int(raw)

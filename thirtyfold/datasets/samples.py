@@ -29,7 +29,7 @@ def read_samples(
     samples = []
     for image_path in dataset.image_paths():
         try:
-            session = _session_by(pattern, image_path) if pattern else sessions.get(image_path.name)
+            session = _session_by(pattern, image_path.name) if pattern else sessions.get(image_path.name)
             samples.append(read_sample(image_path, dataset.label_path(image_path), session=session))
         except FileDataError as error:
             if problems is None:
@@ -53,13 +53,14 @@ def read_sample(image_path: Path, label_path: Path, *, session: str | None = Non
         )
     lineage = label_file.extra.get("thirtyfold")
     parent = lineage.get("parent") if isinstance(lineage, Mapping) else None
+    inherited = lineage.get("session") if isinstance(lineage, Mapping) else None
     return Sample(
         image_path=image_path,
         width=width,
         height=height,
         annotations=label_file.annotations,
         tags=label_file.tags,
-        session=session,
+        session=session or (inherited if isinstance(inherited, str) else None),
         parent=parent if isinstance(parent, str) else None,
     )
 
@@ -89,11 +90,17 @@ def _compile(group_by: str) -> re.Pattern[str]:
         raise UsageError(f"--group-by {group_by}: not a regular expression ({error})") from error
 
 
-def _session_by(pattern: re.Pattern[str], image_path: Path) -> str:
-    match = pattern.search(image_path.name)
+def session_from_name(group_by: str, image_name: str) -> str:
+    """The first group, or the whole match, of the regular expression in a photo's name. Raises :class:`UsageError`."""
+    return _session_by(_compile(group_by), image_name)
+
+
+def _session_by(pattern: re.Pattern[str], image_name: str) -> str:
+    match = pattern.search(image_name)
     if match is None:
         raise UsageError(
-            f"--group-by {pattern.pattern}: does not match {image_path.name}, so its session is unknown; "
+            f"--group-by {pattern.pattern}: does not match {image_name}, so its session is unknown; "
             "change the expression so that it matches every photo"
         )
-    return str(match.group(1) if pattern.groups else match.group(0))
+    # A group that stands in an alternative not taken is None; the whole match is always there.
+    return str((match.group(1) if pattern.groups else None) or match.group(0))

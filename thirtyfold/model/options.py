@@ -20,6 +20,8 @@ class TrainOptions:
     ``weights`` is ``imagenet``, ``none`` or a file. ``heads`` is ``dense`` (class and box at
     every cell of a finer map) or ``global`` (one vector a photo, the design of the seed
     notebook). ``boxes`` is ``one``, ``many``, or ``auto``: as the training labels have it.
+    ``rate`` is the highest learning rate, ``None`` for what suits the heads. ``patience`` is the
+    number of epochs without a better validation score after which training stops.
     ``unlabelled`` says what photos without a label file are: an error, left out, or negatives.
     """
 
@@ -30,7 +32,9 @@ class TrainOptions:
     alpha: float = 1.0
     epochs: int = 12
     batch: int = 32
+    rate: float | None = None
     size: int = 224
+    patience: int = 6
     seed: int = 0
     resume: str | None = None
     boxes: Literal["auto", "one", "many"] = "auto"
@@ -47,6 +51,10 @@ class TrainOptions:
             raise UsageError(f"--epochs {self.epochs}: at least one epoch was expected")
         if self.batch < 1:
             raise UsageError(f"--batch {self.batch}: at least one photo a batch was expected")
+        if self.rate is not None and not 0 < self.rate <= 1:
+            raise UsageError(f"--rate {self.rate}: a learning rate above 0 and up to 1 was expected, like 0.001")
+        if self.patience < 1:
+            raise UsageError(f"--patience {self.patience}: at least one epoch was expected")
         if not 32 <= self.size <= 1024 or self.size % 32:
             raise UsageError(f"--size {self.size}: a multiple of 32 between 32 and 1024 was expected, like 224")
         if self.seed < 0:

@@ -52,6 +52,11 @@ def write_artifact(run_dir: Path, artifact: Artifact) -> None:
 
 def read_artifact(run_dir: Path) -> Artifact:
     """Read and check ``model.json`` and the hash of ``model.tflite``. Raises :class:`ModelError`."""
+    return load_artifact(run_dir)[0]
+
+
+def load_artifact(run_dir: Path) -> tuple[Artifact, bytes]:
+    """As :func:`read_artifact`, with the bytes of ``model.tflite`` that were checked."""
     path = run_dir / MODEL_CARD
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
@@ -71,11 +76,11 @@ def read_artifact(run_dir: Path) -> Artifact:
         raise ModelError(f"{path}: its size, threshold or classes make no sense; train again")
     weights = run_dir / TFLITE_NAME
     try:
-        digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+        data = weights.read_bytes()
     except OSError as error:
         raise ModelError(f"{weights}: cannot be read ({error.strerror or error}); copy the whole run folder") from error
-    if digest != artifact.sha256:
+    if hashlib.sha256(data).hexdigest() != artifact.sha256:
         raise ModelError(
             f"{weights}: is not the file that was trained (its hash differs); copy it again or train again"
         )
-    return artifact
+    return artifact, data

@@ -1,0 +1,52 @@
+# One command each: `make demo`, `make test`. Both do their own set-up.
+SHELL := /bin/sh
+VENV ?= .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export NO_ALBUMENTATIONS_UPDATE := 1
+
+.PHONY: demo test setup setup-tests format lock proof bench clean
+
+demo: $(VENV)/.ready
+	$(BIN)/thirtyfold demo
+
+test: $(VENV)/.ready-tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+setup: $(VENV)/.ready
+setup-tests: $(VENV)/.ready-tests
+
+$(VENV)/.ready: requirements.lock requirements-dev.lock pyproject.toml scripts/setup.sh
+	sh scripts/setup.sh $(VENV)
+	touch $@
+
+$(VENV)/.ready-tests: $(VENV)/.ready scripts/system_libraries.sh
+	sh scripts/system_libraries.sh --tests
+	touch $@
+
+# The figures of the README and docs, measured again; needs the real photos (see CONTRIBUTING.md).
+proof: $(VENV)/.ready
+	$(BIN)/python benchmarks/road.py
+
+bench: $(VENV)/.ready
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/augment.py
+	$(BIN)/python benchmarks/live.py
+
+format: $(VENV)/.ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Refresh both locks; needs uv (`pip install uv`).
+lock:
+	uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --override overrides.txt pyproject.toml -o requirements.lock
+	uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --override overrides.txt --group dev -c requirements.lock -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -1,0 +1,156 @@
+"""The real labelme, on a screen of its own, driven like a person would."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from thirtyfold.datasets import labelme_json
+from thirtyfold.images import write_jpeg
+from thirtyfold.sample import BoxXyxy
+
+from tests.annotate.desktop import Desktop, open_desktop, wait_for
+from tests.drawn import draw_photo
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="Xvfb is a Linux program")]
+
+RUN = "from thirtyfold.cli import main; main()"
+
+
+@pytest.fixture
+def desktop(tmp_path: Path) -> Iterator[Desktop]:
+    with open_desktop(tmp_path) as desktop:
+        yield desktop
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Three photos without labels, each with one face."""
+    folder = tmp_path / "faces" / "images"
+    for number in (1, 2, 3):
+        write_jpeg(folder / f"{number:04d}.jpg", draw_photo(number)[0])
+    return folder
+
+
+@contextmanager
+def annotating(desktop: Desktop, dataset: Path, *more: str, run: str = RUN) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", run, "annotate", str(dataset), "--json", *more]
+    with subprocess.Popen(
+        command, env=desktop.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                stop_labelme(process.pid)
+
+
+def stop_labelme(parent: int) -> None:
+    for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+        os.kill(int(child), signal.SIGKILL)
+
+
+def window_with(desktop: Desktop, photo: str, process: subprocess.Popen[str]) -> str:
+    """labelme's window, once it shows ``photo``."""
+
+    def look() -> str | None:
+        if process.poll() is not None:
+            pytest.fail(f"annotate ended with {process.returncode}: {process.communicate()[1]}")
+        return next((window for window in desktop.windows() if photo in desktop.title(window)), None)
+
+    return wait_for(f"labelme's window with {photo}", look)
+
+
+def draw_around_the_face(desktop: Desktop, window: str, *, key: str) -> None:
+    """A rectangle from the lower right corner to the upper left one, named in the dialog."""
+    left, top, right, bottom = wait_for("the face on the screen", desktop.find_face)
+    desktop.press(window, key)
+    desktop.click(right, bottom)
+    desktop.click(left, top)
+    dialog = wait_for("the question for the label", lambda: [other for other in desktop.windows() if other != window])
+    desktop.do("windowfocus", "--sync", dialog[0])
+    desktop.do("type", "face")
+    desktop.press(dialog[0], "Return")
+    wait_for("the dialog to close", lambda: desktop.windows() == [window])
+
+
+def overlap(a: BoxXyxy, b: BoxXyxy) -> float:
+    width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
+    height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+    areas = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1])
+    return width * height / (areas - width * height)
+
+
+def close(window: str, desktop: Desktop, process: subprocess.Popen[str]) -> tuple[dict[str, object], str]:
+    desktop.press(window, "ctrl+q")
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    return json.loads(out), err
+
+
+def test_a_rectangle_drawn_in_labelme_arrives_beside_its_photo(desktop: Desktop, photos: Path) -> None:
+    settings = desktop.home / ".labelmerc"
+    settings.write_text("auto_save: false\nlabels: [somebody]\nwith_image_data: true\n")
+    before = {path.name: path.read_bytes() for path in photos.iterdir()}
+
+    with annotating(desktop, photos.parent) as process:
+        window = window_with(desktop, "0001.jpg", process)
+        draw_around_the_face(desktop, window, key="ctrl+r")
+        # While labelme is still open, so that a power cut takes nothing.
+        wait_for("the label beside the photo", (photos / "0001.json").exists)
+        desktop.press(window, "d")
+        window_with(desktop, "0002.jpg", process)
+        report, _ = close(window, desktop, process)
+
+    label = json.loads((photos / "0001.json").read_text())
+    assert label["imagePath"] == "0001.jpg"
+    assert label["imageData"] is None
+    assert (label["imageWidth"], label["imageHeight"]) == (320, 240)
+    assert label["flags"] == {}
+    (shape,) = labelme_json.read(photos / "0001.json").annotations
+    assert (shape.label, shape.kind) == ("face", "rectangle")
+    (truth,) = draw_photo(1)[1]
+    assert overlap(shape.box_xyxy, truth.box_xyxy) > 0.9
+    assert (report["labelled"], report["unlabelled"]) == (1, ["0002.jpg", "0003.jpg"])
+    assert {name: (photos / name).read_bytes() for name in before} == before, "a photo was changed"
+    assert sorted(path.name for path in photos.iterdir()) == ["0001.jpg", "0001.json", "0002.jpg", "0003.jpg"]
+    assert not (photos.parent / ".annotating").exists()
+    assert settings.read_text().startswith("auto_save: false"), "the person's own settings were changed"
+
+
+def test_labelme_killed_half_way_loses_nothing_that_was_saved(desktop: Desktop, photos: Path) -> None:
+    with annotating(desktop, photos.parent) as process:
+        window = window_with(desktop, "0001.jpg", process)
+        draw_around_the_face(desktop, window, key="r")
+        wait_for("the label beside the photo", (photos / "0001.json").exists)
+        stop_labelme(process.pid)
+        out, err = process.communicate(timeout=60)
+
+    assert process.returncode == 0, err
+    assert "stopped from outside" in err
+    assert json.loads(out)["labelled"] == 1
+    assert labelme_json.read(photos / "0001.json").annotations[0].label == "face"
+
+
+def test_labelme_opens_only_what_has_no_label_even_when_opencv_was_imported_first(
+    desktop: Desktop, photos: Path
+) -> None:
+    label = labelme_json.LabelFile(image_path="0001.jpg", width=320, height=240)
+    labelme_json.write(photos / "0001.json", label)
+    poisoned = f"import cv2, os; assert 'cv2' in os.environ.get('LD_LIBRARY_PATH', 'cv2'); {RUN}"
+
+    with annotating(desktop, photos.parent, run=poisoned) as process:
+        window = window_with(desktop, "0002.jpg", process)
+        assert "[1/2]" in desktop.title(window)
+        report, err = close(window, desktop, process)
+
+    assert "2 photos that have no label yet" in err
+    assert (report["empty"], report["labelled"], len(report["unlabelled"])) == (1, 0, 2)  # type: ignore[arg-type]

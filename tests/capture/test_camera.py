@@ -1,0 +1,326 @@
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from thirtyfold.capture.camera import (
+    CameraInfo,
+    FolderCamera,
+    LiveCamera,
+    NewestFrame,
+    VideoFileCamera,
+    list_cameras,
+    open_camera,
+    public_name,
+)
+from thirtyfold.capture.devices import why_no_camera
+from thirtyfold.errors import CameraError, UsageError
+from thirtyfold.images import write_jpeg
+
+from tests.capture.sources import (
+    HEIGHT,
+    WIDTH,
+    MjpegServer,
+    ScriptedCamera,
+    mjpeg_server,
+    moving_photo,
+    write_video,
+)
+
+
+def test_a_video_is_read_frame_by_frame_in_rgb_on_its_own_clock(tmp_path: Path) -> None:
+    orange = np.full((HEIGHT, WIDTH, 3), (250, 120, 10), np.uint8)
+    path = write_video(tmp_path / "orange.avi", [orange] * 5, fps=10)
+    camera = open_camera(str(path))
+    frames = [camera.read() for _ in range(6)]
+    camera.close()
+    assert frames[5] is None
+    assert [frame.index for frame in frames[:5] if frame] == [0, 1, 2, 3, 4]
+    assert [frame.seconds for frame in frames[:5] if frame] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+    first = frames[0]
+    assert first is not None and first.pixels.shape == (HEIGHT, WIDTH, 3) and first.annotations is None
+    assert np.abs(first.pixels.mean((0, 1)) - (250, 120, 10)).max() < 6  # not BGR
+    assert (camera.name, camera.live, camera.fps) == ("orange.avi", False, 10.0)
+
+
+def test_the_real_clips_and_gifs_are_read_to_their_end(shared: Callable[[str], Path]) -> None:
+    counts = {}
+    for path in sorted(shared("data/clips").glob("*.[mg][ki][vf]")):
+        camera = open_camera(str(path))
+        seconds = []
+        while (frame := camera.read()) is not None:
+            seconds.append(frame.seconds)
+        camera.close()
+        assert seconds == sorted(set(seconds)), f"the clock of {path.name} does not run forward"
+        assert seconds[0] == 0
+        counts[path.name] = len(seconds)
+    assert len(counts) == 10
+    assert counts["milk.mkv"] == 51 and counts["classroom.gif"] == 45
+
+
+def test_a_file_whose_name_looks_like_a_protocol_or_a_pattern_is_read(tmp_path: Path) -> None:
+    for name in ("http:clip.avi", "clip%03d.avi"):
+        path = write_video(tmp_path / name, [moving_photo(0)] * 3)
+        assert open_camera(str(path)).read() is not None
+
+
+def test_a_folder_gives_its_pictures_by_name_upright_and_names_the_unreadable(tmp_path: Path) -> None:
+    write_jpeg(tmp_path / "b.jpg", moving_photo(1))
+    sideways = Image.fromarray(moving_photo(2))
+    exif = sideways.getexif()
+    exif[0x0112] = 6
+    sideways.save(tmp_path / "a.jpg", exif=exif)
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "notes.txt").write_text("not a picture")
+    camera = open_camera(str(tmp_path))
+    assert isinstance(camera, FolderCamera)
+    first, second = camera.read(), camera.read()
+    assert first is not None and first.name == "a.jpg" and first.pixels.shape == (WIDTH, HEIGHT, 3)
+    assert second is not None and second.name == "b.jpg" and second.index == 1
+    assert camera.read() is None
+    assert [problem.path.name for problem in camera.problems] == ["broken.png"]
+
+
+def test_a_single_picture_is_a_folder_of_one(tmp_path: Path) -> None:
+    # OpenCV itself would take photo1.jpg for the start of photo1, photo2, ...
+    for number in (1, 2):
+        write_jpeg(tmp_path / f"photo{number}.jpg", moving_photo(number))
+    camera = open_camera(str(tmp_path / "photo1.jpg"))
+    assert camera.read() is not None
+    assert camera.read() is None
+
+
+@pytest.mark.parametrize("fps", [math.nan, 0.0, -9.2e18, math.inf])
+def test_a_nonsense_frame_rate_is_thirty(fps: float) -> None:
+    from thirtyfold.capture.camera import _SafeCapture
+
+    class Capture:
+        def isOpened(self) -> bool:  # noqa: N802
+            return True
+
+        def get(self, propId: int, /) -> float:  # noqa: N803
+            return fps if propId == cv2.CAP_PROP_FPS else -9.2e18
+
+        def read(self) -> tuple[bool, None]:
+            return False, None
+
+        def release(self) -> None:
+            pass
+
+    capture = _SafeCapture(Capture())
+    assert capture.fps == 30.0
+    assert not capture.finite
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("nowhere.mkv", "no such file"),
+        ("notes.txt", "is not a video"),
+        ("empty", "holds no pictures"),
+        ("http://127.0.0.1:9/x", "the stream cannot be opened"),
+        ("97", "camera 97"),
+    ],
+)
+def test_a_source_that_is_none_says_why(
+    source: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CameraError, match=said):
+        open_camera(source)
+
+
+def test_opencv_and_ffmpeg_add_no_words_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("hello")
+    code = """
+from thirtyfold.capture.camera import list_cameras, open_camera
+from thirtyfold.errors import CameraError
+for source in ("nowhere.mkv", "notes.txt", "http://127.0.0.1:9/x", "rtsp://127.0.0.1:9/x", "97"):
+    try:
+        open_camera(source)
+    except CameraError:
+        pass
+list_cameras()
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
+def test_no_camera_names_the_demo_as_the_way_on() -> None:
+    assert "--source demo" in why_no_camera(97, opened=False)
+
+
+def test_a_camera_on_linux_that_may_not_be_read_names_the_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    # No machine of ours has a camera that is there but forbidden.
+    monkeypatch.setattr("thirtyfold.capture.devices.camera_numbers", lambda: [0])
+    monkeypatch.setattr("thirtyfold.capture.devices.IS_LINUX", True)
+    monkeypatch.setattr("thirtyfold.capture.devices._PLATFORM", "linux")
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert "usermod -aG video" in why_no_camera(0, opened=False)
+    monkeypatch.setattr("os.access", lambda *_: True)
+    assert "another program probably uses it" in why_no_camera(0, opened=True)
+    assert "this machine has 0" in why_no_camera(3, opened=False)
+    monkeypatch.setattr("thirtyfold.capture.devices._PLATFORM", "darwin")
+    assert "Privacy & Security" in why_no_camera(0, opened=False)
+
+
+def test_a_listed_camera_says_what_to_type_and_whether_it_opens() -> None:
+    busy = CameraInfo(source="2", name="HD Webcam", width=0, height=0)
+    assert busy.row() == ("2", "cannot be opened (in use?)", "HD Webcam")
+    assert CameraInfo(source="0", name="HD Webcam", width=640, height=480).row()[1] == "640x480"
+    assert all(camera.source.isdecimal() for camera in list_cameras())
+
+
+def test_a_wrong_demo_seed_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="demo:7"):
+        open_camera("demo:x")
+
+
+def test_passwords_never_stand_in_a_name() -> None:
+    assert public_name("rtsp://me:secret@cam.local:554/live?token=abc") == "rtsp://cam.local:554/live"
+    assert public_name("clips/milk.mkv") == "clips/milk.mkv"
+    with pytest.raises(CameraError) as failure:
+        open_camera("http://me:secret@127.0.0.1:9/x?token=abc")
+    assert "secret" not in str(failure.value) and "abc" not in str(failure.value)
+
+
+def _open_stream(server: MjpegServer, pauses_seconds: tuple[float, ...]) -> LiveCamera:
+    camera = open_camera(server.url)
+    assert isinstance(camera, LiveCamera) and camera.live
+    camera._pauses_seconds = pauses_seconds
+    return camera
+
+
+def test_a_stream_that_dies_and_comes_back_goes_on() -> None:
+    with mjpeg_server([20, 25]) as server:
+        camera = _open_stream(server, (0.05, 0.05))
+        indexes = []
+        with pytest.raises(CameraError, match=r"2 tries to reach it again failed; check the sender"):
+            while (frame := camera.read()) is not None:
+                indexes.append(frame.index)
+        camera.close()
+    assert indexes == list(range(45)), "frames of both connections, numbered through"
+    assert camera.reconnects == 1
+
+
+def test_a_stream_that_never_comes_back_ends_with_a_sentence() -> None:
+    with mjpeg_server([20]) as server:
+        camera = _open_stream(server, (0.02, 0.02, 0.02))
+        reader = NewestFrame(camera, paced=False)
+        reader.start()
+        seen = -1
+        while (frame := reader.get(seen, 5.0)) is not None:
+            seen = frame.index
+        reader.stop()
+    assert seen == 19
+    assert reader.ended and reader.error is not None and "3 tries" in str(reader.error)
+
+
+def test_closing_ends_a_camera_that_waits_for_its_stream() -> None:
+    with mjpeg_server([5]) as server:
+        camera = _open_stream(server, (3600.0,))
+        reader = NewestFrame(camera, paced=False)
+        reader.start()
+        seen = -1
+        while seen < 4 and (frame := reader.get(seen, 5.0)) is not None:
+            seen = frame.index
+        time.sleep(0.2)  # now it waits an hour to try again
+        reader.stop()
+    assert reader.ended and reader.error is None
+
+
+def test_a_finite_video_behind_a_url_ends_and_is_not_played_again(tmp_path: Path) -> None:
+    from functools import partial
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+    from threading import Thread
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            pass
+
+    write_video(tmp_path / "clip.avi", [moving_photo(index) for index in range(6)])
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path)))
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    camera = open_camera(f"http://127.0.0.1:{server.server_address[1]}/clip.avi")
+    count = 0
+    while camera.read() is not None:
+        count += 1
+    camera.close()
+    server.shutdown()
+    server.server_close()
+    thread.join()
+    assert isinstance(camera, VideoFileCamera) and not camera.live
+    assert (count, camera.name) == (6, "clip.avi")
+
+
+def test_unpaced_files_lose_no_frame_however_slowly_they_are_taken(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.avi", [moving_photo(index) for index in range(12)])
+    reader = NewestFrame(open_camera(str(path)), paced=False)
+    reader.start()
+    indexes, seen = [], -1
+    while (frame := reader.get(seen, 5.0)) is not None:
+        seen = frame.index
+        indexes.append(seen)
+        time.sleep(0.01)
+    reader.stop()
+    assert indexes == list(range(12))
+    assert reader.frames_read == 12 and reader.ended and reader.error is None
+
+
+def test_paced_files_drop_what_nobody_took(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.avi", [moving_photo(index % 5) for index in range(40)], fps=100)
+    reader = NewestFrame(open_camera(str(path)), paced=True)
+    reader.start()
+    first = reader.get(-1, 5.0)
+    time.sleep(0.15)
+    later = reader.get(-1, 5.0)
+    assert first is not None and later is not None
+    assert later.index >= first.index + 5
+    assert reader.get(10_000, 0.01) is None, "a frame that is not there yet"
+    reader.stop()
+
+
+def test_a_live_camera_is_drained_by_its_thread() -> None:
+    camera = ScriptedCamera([(index / 30, moving_photo(index % 3)) for index in range(50)])
+    reader = NewestFrame(camera, paced=True)
+    reader.start()
+    frame = None
+    while not reader.ended:
+        frame = reader.get(-1, 1.0)
+    frame = reader.get(-1, 1.0)
+    reader.stop()
+    reader.stop()
+    assert frame is not None and frame.index == 49, "the newest one"
+    assert camera.closed == 2
+
+
+def test_a_bug_in_a_camera_comes_to_light_where_frames_are_asked_for() -> None:
+    class Broken(ScriptedCamera):
+        def read(self) -> None:
+            raise ZeroDivisionError
+
+    reader = NewestFrame(Broken([]), paced=False)
+    reader.start()
+    with pytest.raises(ZeroDivisionError):
+        reader.get(-1, 5.0)
+    reader.stop()
+
+
+def test_the_room_needs_no_opencv_to_be_imported() -> None:
+    code = (
+        "import sys, thirtyfold.capture.camera, thirtyfold.capture.session; "
+        "print(sorted({'cv2', 'numpy', 'PIL', 'skimage'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from thirtyfold.live.overlay import KEYS_HELP, Numbers, draw_live, draw_notes, wrapped
+from thirtyfold.sample import Annotation
+
+NUMBERS = Numbers(fps=29.97, age_ms=12.4, lag_ms=33.0, dropped=3, threshold=0.5)
+
+
+def test_the_numbers_say_how_old_frame_and_boxes_are() -> None:
+    assert NUMBERS.parts() == ["30.0 fps", "frame 12 ms old", "boxes +33 ms", "3 dropped", "threshold 0.50"]
+    starting = Numbers(fps=0, age_ms=0, lag_ms=None, dropped=0, threshold=0.5)
+    assert "model starting" in starting.parts()
+
+
+def test_box_and_numbers_are_drawn_on_a_copy() -> None:
+    pixels = np.full((480, 640, 3), 90, np.uint8)
+    drawn = draw_live(pixels, [Annotation.from_box("face", (200, 200, 400, 420), score=0.9)], NUMBERS)
+    assert (pixels == 90).all()
+    assert (drawn[:20, :200] != 90).any()
+    assert (drawn[210:410, 200] != 90).all()
+    assert (drawn[300:310, 250:350] == 90).all()
+    assert (drawn[430:] == 90).all()
+
+
+def test_notes_stand_in_the_middle_and_at_the_bottom_and_nothing_costs_nothing() -> None:
+    pixels = np.full((480, 640, 3), 90, np.uint8)
+    assert draw_notes(pixels, "", "") is pixels
+    drawn = draw_notes(pixels, "saved", KEYS_HELP)
+    assert (pixels == 90).all()
+    assert (drawn[-18:, :100] != 90).any()
+    assert (drawn[220:260, :60] != 90).any()
+    assert (drawn[:200] == 90).all()
+
+
+@pytest.mark.parametrize("width", [160, 320, 640, 1920])
+def test_no_line_is_wider_than_the_picture_and_nothing_is_lost(width: int) -> None:
+    lines = wrapped(NUMBERS.parts(), width)
+    assert "   ".join(lines).split("   ") == NUMBERS.parts()
+    for line in lines:
+        assert cv2.getTextSize(line, cv2.FONT_HERSHEY_SIMPLEX, max(0.4, width / 1280), 1)[0][0] <= width
+
+
+def test_even_a_picture_smaller_than_its_texts_can_be_drawn() -> None:
+    pixels = np.zeros((24, 32, 3), np.uint8)
+    assert draw_notes(draw_live(pixels, [], NUMBERS), "paused", KEYS_HELP).shape == pixels.shape

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from thirtyfold.datasets.samples import capture_sessions, read_samples
+from thirtyfold.errors import UsageError
+from thirtyfold.images import read_rgb
+from thirtyfold.live.review import Reviewer, save_for_review
+from thirtyfold.sample import Annotation
+from thirtyfold.workspace import Dataset
+
+from tests.drawn import draw_photo, write_dataset
+
+NOON = datetime(2025, 3, 4, 12, 0, 1, tzinfo=timezone(timedelta(hours=1)))
+FOUND = (Annotation.from_box("face", (10.123456, 20, 110, 140), score=0.87654321),)
+
+
+def save(dataset: Dataset, annotations: tuple[Annotation, ...] = FOUND) -> Path:
+    return save_for_review(
+        dataset, draw_photo(1)[0], annotations, source="camera 0", predicted_by=Path("runs/detect/1"), now=NOON
+    )
+
+
+def test_a_saved_frame_is_a_photo_with_labels_in_a_session_of_the_day(tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path / "faces")
+    path = save(dataset)
+    assert path == tmp_path / "faces" / "images" / "review-20250304-120001.jpg"
+    (sample,) = read_samples(dataset)
+    assert sample.session == "review-2025-03-04"
+    (annotation,) = sample.annotations or ()
+    assert (annotation.label, annotation.score) == ("face", 0.8765)
+    assert annotation.box_xyxy == (10.12, 20, 110, 140)
+    assert abs(read_rgb(path).astype(int) - draw_photo(1)[0]).mean() < 6
+    raw = json.loads(path.with_suffix(".json").read_text())
+    assert raw["imageData"] is None
+    assert raw["imagePath"] == path.name
+    assert raw["thirtyfold"] == {"predicted_by": "runs/detect/1", "source": "camera 0"}
+
+
+def test_a_frame_without_boxes_is_saved_as_verified_empty(tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path / "faces")
+    save(dataset, ())
+    assert [sample.annotations for sample in read_samples(dataset)] == [()]
+
+
+def test_names_never_collide_and_nothing_that_was_there_changes(tmp_path: Path) -> None:
+    root = write_dataset(tmp_path / "faces", sessions=1, per_session=2)
+    (root / "images" / "review-20250304-120001.png").write_bytes(b"mine")
+    before = {path: path.read_bytes() for path in (root / "images").iterdir()}
+    sessions = capture_sessions(Dataset(root))
+    names = [save(Dataset(root)).name for _ in range(3)]
+    assert names == [f"review-20250304-120001-{number}.jpg" for number in (2, 3, 4)]
+    assert {path: path.read_bytes() for path in before} == before
+    assert capture_sessions(Dataset(root)) == sessions | dict.fromkeys(names, "review-2025-03-04")
+
+
+def test_while_another_command_holds_the_dataset_nothing_is_saved_and_it_is_said(tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path / "faces")
+    reviewer = Reviewer(dataset, source="camera 0", predicted_by=Path("runs/detect/1"))
+    with dataset.lock("test"):
+        with pytest.raises(UsageError, match="another thirtyfold command"):
+            save(dataset)
+        reviewer.save(draw_photo(1)[0], FOUND)
+        reviewer.close()
+    assert reviewer.saved == []
+    assert len(reviewer.problems) == 1
+    assert "another thirtyfold command" in reviewer.problems[0]
+    assert not (tmp_path / "faces" / "images").exists()
+
+
+def test_closing_waits_until_every_frame_is_saved(tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path / "faces")
+    reviewer = Reviewer(dataset, source="camera 0", predicted_by=Path("runs/detect/1"))
+    for _ in range(3):
+        reviewer.save(draw_photo(1)[0], FOUND)
+    reviewer.close()
+    assert len(reviewer.saved) == len(set(reviewer.saved)) == len(read_samples(dataset)) == 3

@@ -1,0 +1,6 @@
+"""TensorFlow says at its import what CPU it runs on; not here."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")

@@ -1,0 +1,145 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.drawn import draw_photo, write_dataset, write_label
+from thirtyfold import files
+from thirtyfold.datasets.split import split_dataset
+from thirtyfold.datasets.split_options import SplitOptions
+from thirtyfold.errors import DataError, SplitError
+from thirtyfold.images import write_jpeg
+from thirtyfold.model.data import TrainingData, gather
+from thirtyfold.model.options import TrainOptions
+from thirtyfold.progress import Silent
+from thirtyfold.sample import Annotation
+from thirtyfold.workspace import Dataset
+
+
+class Heard(Silent):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def gathered(root: Path, progress: Silent | None = None, **options: object) -> TrainingData:
+    return gather(Dataset(root), TrainOptions(**options), progress or Silent())  # type: ignore[arg-type]
+
+
+def divided(root: Path) -> Path:
+    split_dataset(Dataset(root), SplitOptions())
+    return root
+
+
+def write_copy(root: Path, parent: str, name: str = "copy.jpg") -> None:
+    pixels, annotations = draw_photo(99)
+    path = root / "augmented" / "images" / name
+    write_jpeg(path, pixels)
+    write_label(path, annotations)
+    label = path.with_suffix(".json")
+    text = label.read_text().rstrip().removesuffix("}").rstrip()
+    files.write_text(label, f'{text}, "thirtyfold": {{"parent": "{parent}"}}}}')
+
+
+def test_the_parts_of_the_split_are_gathered_whole(drawn_dataset: Path) -> None:
+    data = gathered(divided(drawn_dataset))
+    sessions = [{sample.session for sample in part} for part in (data.train, data.val, data.test)]
+    assert len(data.train) + len(data.val) + len(data.test) == 20
+    assert all(part for part in sessions)
+    assert not (sessions[0] & sessions[1] or sessions[0] & sessions[2] or sessions[1] & sessions[2])
+    assert data.classes == ("face",)
+    assert not data.many
+
+
+def test_without_a_split_the_error_names_the_next_command(drawn_dataset: Path) -> None:
+    with pytest.raises(SplitError, match="thirtyfold (split|augment)"):
+        gathered(drawn_dataset)
+
+
+def test_a_split_that_tears_a_session_apart_is_refused(drawn_dataset: Path) -> None:
+    path = Dataset(divided(drawn_dataset)).split_path
+    torn = gathered(drawn_dataset).train[0].image_path.name
+    raw = json.loads(path.read_text())
+    raw["photos"][torn]["part"] = "test"
+    files.write_json(path, raw)
+    with pytest.raises(SplitError, match="session|both sides"):
+        gathered(drawn_dataset)
+
+
+def test_a_copy_of_a_test_photo_is_a_leak(drawn_dataset: Path) -> None:
+    data = gathered(divided(drawn_dataset))
+    write_copy(drawn_dataset, data.test[0].image_path.name)
+    with pytest.raises(SplitError, match="augment"):
+        gathered(drawn_dataset)
+
+
+def test_copies_of_train_photos_are_learned_from(drawn_dataset: Path) -> None:
+    data = gathered(divided(drawn_dataset))
+    write_copy(drawn_dataset, data.train[0].image_path.name)
+    assert gathered(drawn_dataset).copies == 1
+
+
+def test_unlabelled_photos_are_refused_unless_it_is_said_what_they_are(drawn_dataset: Path) -> None:
+    divided(drawn_dataset)
+    image = Dataset(drawn_dataset).image_paths()[0]
+    image.with_suffix(".json").unlink()
+    with pytest.raises(DataError, match="--unlabelled skip or --unlabelled negative"):
+        gathered(drawn_dataset)
+    total = len([*gathered(drawn_dataset, unlabelled="skip").train, *gathered(drawn_dataset, unlabelled="skip").val])
+    as_negative = gathered(drawn_dataset, unlabelled="negative")
+    parts = [*as_negative.train, *as_negative.val, *as_negative.test]
+    assert len(parts) == 20
+    assert total < 20
+    assert next(sample for sample in parts if sample.image_path == image).annotations == ()
+
+
+def test_a_dataset_without_any_label_says_how_to_get_some(tmp_path: Path) -> None:
+    root = divided(write_dataset(tmp_path / "faces"))
+    for label in (root / "images").glob("*.json"):
+        label.unlink()
+    with pytest.raises(DataError, match="thirtyfold annotate"):
+        gathered(root, unlabelled="negative")
+
+
+def test_only_empty_photos_teach_nothing(tmp_path: Path) -> None:
+    root = divided(write_dataset(tmp_path / "faces", empty_every=1))
+    with pytest.raises(DataError, match="no shape is drawn"):
+        gathered(root)
+
+
+def test_a_label_nobody_listed_is_named_with_its_file(drawn_dataset: Path) -> None:
+    divided(drawn_dataset)
+    image = Dataset(drawn_dataset).image_paths()[3]
+    write_label(image, [Annotation.from_box("fcae", (10, 10, 50, 60))])
+    with pytest.raises(DataError, match=rf"{image.stem}\.json.*'fcae'"):
+        gathered(drawn_dataset, labels=("face",))
+
+
+def test_a_label_that_is_listed_but_nowhere_is_an_error(drawn_dataset: Path) -> None:
+    with pytest.raises(DataError, match="'hand'"):
+        gathered(divided(drawn_dataset), labels=("hand",))
+
+
+def test_one_class_only_is_an_error_for_global_heads_and_a_note_for_dense_ones(drawn_dataset: Path) -> None:
+    divided(drawn_dataset)
+    with pytest.raises(DataError, match="no object"):
+        gathered(drawn_dataset, heads="global")
+    heard = Heard()
+    gathered(drawn_dataset, heard)
+    assert any("no object" in line for line in heard.lines)
+
+
+def test_two_faces_on_a_photo_mean_many_boxes(drawn_dataset: Path) -> None:
+    data = gathered(divided(drawn_dataset))
+    image = data.train[0].image_path
+    write_label(image, [Annotation.from_box("face", (10, 10, 50, 60)), Annotation.from_box("face", (90, 10, 140, 60))])
+    assert gathered(drawn_dataset).many
+
+
+def test_the_fingerprint_follows_photos_and_labels(drawn_dataset: Path) -> None:
+    before = gathered(divided(drawn_dataset))
+    assert gathered(drawn_dataset).fingerprint == before.fingerprint
+    write_label(before.train[0].image_path, [Annotation.from_box("face", (1, 2, 50, 60))])
+    assert gathered(drawn_dataset).fingerprint != before.fingerprint

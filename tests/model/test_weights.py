@@ -1,0 +1,149 @@
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import keras
+import pytest
+
+from thirtyfold.errors import ModelError, NotInstalledError, UsageError
+from thirtyfold.model.backbones import BACKBONES
+from thirtyfold.model.options import TrainOptions
+from thirtyfold.model.weights import (
+    Download,
+    check_cached,
+    fetch,
+    imagenet_download,
+    load_backbone_weights,
+    weights_path,
+)
+from thirtyfold.progress import SILENT
+
+CONTENT = b"\x89HDF\r\n\x1a\n" + bytes(range(256)) * 64
+
+
+@contextmanager
+def server(body: bytes, *, claim: int | None = None) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(claim or len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    httpd = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=httpd.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{httpd.server_port}/w.h5"
+    finally:
+        httpd.shutdown()
+        thread.join()
+        httpd.server_close()
+
+
+def test_weights_are_fetched_once_and_checked(tmp_path: Path) -> None:
+    with server(CONTENT) as url:
+        path = tmp_path / "models" / "w.h5"
+        fetch(Download(name="w.h5", url=url, md5=hashlib.md5(CONTENT).hexdigest()), path, SILENT)  # noqa: S324
+    assert path.read_bytes() == CONTENT
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_download_that_is_not_the_published_file_leaves_nothing_behind(tmp_path: Path) -> None:
+    with server(b"<html>log in to the hotel's network</html>") as url, pytest.raises(ModelError, match="published"):
+        fetch(Download(name="w.h5", url=url, md5=None), tmp_path / "w.h5", SILENT)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_connection_that_breaks_leaves_nothing_behind_and_says_so(tmp_path: Path) -> None:
+    with server(CONTENT, claim=len(CONTENT) + 5) as url, pytest.raises(NotInstalledError, match="broke|incomplete"):
+        fetch(Download(name="w.h5", url=url, md5=None), tmp_path / "w.h5", SILENT)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_offline_says_where_to_put_the_file_and_how_to_go_on_without(tmp_path: Path) -> None:
+    download = Download(name="w.h5", url="http://127.0.0.1:9/w.h5", md5=None)
+    with pytest.raises(NotInstalledError, match="--weights none") as raised:
+        fetch(download, tmp_path / "w.h5", SILENT)
+    assert str(tmp_path / "w.h5") in str(raised.value)
+
+
+def test_a_cached_file_that_differs_is_reported_and_not_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    download = imagenet_download("vgg16", 1.0)
+    path = tmp_path / "models" / download.name
+    path.parent.mkdir()
+    path.write_bytes(CONTENT)
+    with pytest.raises(ModelError, match="move it away"):
+        weights_path(TrainOptions(backbone="vgg16"), SILENT)
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_file_that_is_not_hdf5_is_refused_even_without_a_published_hash(tmp_path: Path) -> None:
+    path = tmp_path / "w.h5"
+    path.write_bytes(b"not weights")
+    with pytest.raises(ModelError):
+        check_cached(Download(name="w.h5", url="", md5=None), path)
+
+
+def test_weights_of_another_shape_are_refused_with_the_options_to_check(tmp_path: Path) -> None:
+    other = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    other.save_weights(tmp_path / "other.weights.h5")
+    with pytest.raises(ModelError, match="do not fit tiny"):
+        load_backbone_weights(BACKBONES["tiny"].build(64, 1.0), tmp_path / "other.weights.h5")
+
+
+def test_a_weights_file_of_the_same_layout_is_loaded(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(1)
+    first, second = (BACKBONES["tiny"].build(64, 1.0) for _ in range(2))
+    first.save_weights(tmp_path / "tiny.weights.h5")
+    load_backbone_weights(second, tmp_path / "tiny.weights.h5")
+    assert all((a.numpy() == b.numpy()).all() for a, b in zip(first.weights, second.weights, strict=True))
+
+
+def test_a_file_of_vgg16s_published_layout_is_loaded(tmp_path: Path) -> None:
+    # The real one is 59 MB and not here: the same layers, names and format with random values.
+    vgg16 = BACKBONES["vgg16"].build(32, 1.0)
+    vgg16.save_weights(tmp_path / "vgg16.weights.h5")
+    other = BACKBONES["vgg16"].build(64, 1.0)
+    load_backbone_weights(other, tmp_path / "vgg16.weights.h5")
+    assert (other.weights[0].numpy() == vgg16.weights[0].numpy()).all()
+
+
+def test_the_published_mobilenet_weights_load_from_kerass_own_cache(
+    shared: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = imagenet_download("mobilenetv2", 0.35).name
+    source = shared(f"weights/{name}")  # type: ignore[operator]
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / name).symlink_to(source)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    path = weights_path(TrainOptions(backbone="mobilenetv2", alpha=0.35), SILENT)
+    assert path is not None
+    backbone = BACKBONES["mobilenetv2"].build(64, 0.35)
+    before = backbone.weights[0].numpy().copy()
+    load_backbone_weights(backbone, path)
+    assert (backbone.weights[0].numpy() != before).any()
+
+
+def test_an_alpha_without_published_weights_names_those_there_are() -> None:
+    with pytest.raises(UsageError, match=r"0\.35, 0\.5"):
+        imagenet_download("mobilenetv2", 0.4)
+
+
+def test_a_backbone_without_published_weights_says_what_to_add() -> None:
+    with pytest.raises(UsageError, match="--weights none"):
+        imagenet_download("tiny", 1.0)
+
+
+def test_a_weights_file_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such file"):
+        weights_path(TrainOptions(weights=str(tmp_path / "none.h5")), SILENT)

@@ -1,0 +1,252 @@
+"""The folder that labelme works in, and the way of its labels back to the photos.
+
+labelme opens whole folders and saves by writing over the label file (versions 5 and 6:
+a crash or a full disk leaves half of one). So it gets a folder of its own,
+``DATASET/.annotating/``, with links to the photos to be labelled and to no others; what
+it saves there is read by our codec and written beside the photos atomically, while it
+runs and again when it has ended. A session that died is brought home by the next one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from thirtyfold import files
+from thirtyfold.datasets import labelme_json
+from thirtyfold.datasets.labelme_json import LabelFile
+from thirtyfold.errors import FileDataError, LabelError
+from thirtyfold.images import encode_jpeg, read_rgb, read_size
+from thirtyfold.workspace import Dataset
+
+# A tick box in labelme. Without it a photo with nothing on it can hardly be told from one
+# that nobody looked at: labelme writes no file for a photo that was only opened.
+NOTHING_HERE = "nothing here"
+
+FOLDER = ".annotating"
+PHOTOS = "photos"
+_MANIFEST = "photos.json"
+# labelme refuses the others (CMYK, 16 bits) with an error window.
+_LABELME_MODES = frozenset({"1", "L", "P", "RGB", "RGBA", "LA", "PA"})
+
+_Stamp = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """One photo in labelme's folder. ``label_stamp`` is that of the label it came with, if it had one."""
+
+    image_name: str
+    label_stamp: _Stamp | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Staging:
+    """labelme's folder for one session.
+
+    ``photos`` maps the names in it to the photos they stand for. ``kept`` are label
+    files from before the session that the person deleted in labelme.
+    """
+
+    dataset: Dataset
+    photos: Mapping[str, Staged]
+    kept: list[Path] = field(default_factory=list)
+    _seen: dict[str, _Stamp] = field(default_factory=dict)
+    _brought: dict[str, LabelFile] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        return self.dataset.root / FOLDER
+
+    @property
+    def brought(self) -> int:
+        """How many photos got their label file from this session."""
+        return len(self._brought)
+
+    def collect(self) -> list[LabelError]:
+        """Bring what labelme saved since the last call beside the photos, atomically.
+
+        Returns the label files that can't be read: they may just be being written, and
+        are read again by the next call. Raises :class:`DataError` or
+        :class:`UsageError` if a label can't be written; nothing is lost by that, as
+        labelme's own file stays where it is.
+        """
+        torn = []
+        owners = self._owners()
+        for path in sorted((self.folder / PHOTOS).glob("*.json")):
+            stamp = _stamp(path)
+            if stamp is None or self._seen.get(path.name) == stamp:
+                continue
+            try:
+                label_file = labelme_json.read(path)
+            except LabelError as error:
+                torn.append(error)
+                continue
+            staged = self.photos.get(label_file.image_name) or owners.get(path.name)
+            if staged is not None:
+                self._bring(label_file, staged, saved_ns=stamp[0])
+            self._seen[path.name] = stamp
+        for name, staged in owners.items():
+            if name in self._seen and _stamp(self.folder / PHOTOS / name) is None:
+                # The person deleted the label file in labelme: ours goes, an older one is his to delete.
+                del self._seen[name]
+                self._take_back(staged)
+                if staged.label_stamp is not None:
+                    self.kept.append(self.dataset.label_path(self.dataset.images_dir / staged.image_name))
+        return torn
+
+    def clear(self) -> None:
+        """Remove the folder, once everything in it was brought home."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _owners(self) -> dict[str, Staged]:
+        return {Path(name).with_suffix(".json").name: staged for name, staged in self.photos.items()}
+
+    def _bring(self, label_file: LabelFile, staged: Staged, *, saved_ns: int) -> None:
+        flags = dict(label_file.flags)
+        nothing_here = flags.pop(NOTHING_HERE, False)
+        had_label = staged.label_stamp is not None
+        if not label_file.annotations and not nothing_here and not any(flags.values()) and not had_label:
+            # A shape that was drawn and deleted, or a tick taken back: the photo is as unlabelled as before.
+            self._take_back(staged)
+            return
+        result = replace(label_file, image_path=staged.image_name, image_data=None, flags=flags)
+        target = self._target(staged)
+        mine = self._brought.get(staged.image_name)
+        there = _read_or_none(target)
+        if there is not None and there != mine and target.stat().st_mtime_ns > saved_ns:
+            return  # drawn anew by another program, after this
+        if there != result:
+            labelme_json.write(target, result)
+        self._brought[staged.image_name] = result
+
+    def _take_back(self, staged: Staged) -> None:
+        mine = self._brought.get(staged.image_name)
+        if mine is None or staged.label_stamp is not None:
+            return
+        target = self._target(staged)
+        if _read_or_none(target) == mine:
+            target.unlink()
+        del self._brought[staged.image_name]
+
+    def _target(self, staged: Staged) -> Path:
+        return (self.dataset.images_dir / staged.image_name).with_suffix(".json")
+
+
+def stage(dataset: Dataset, image_paths: Sequence[Path]) -> tuple[Staging, list[FileDataError], list[str]]:
+    """Make labelme's folder with these photos and the labels they have.
+
+    Returns it, the photos and labels that can't be read (left out), and the names of
+    the photos that labelme sees as an 8-bit RGB copy because it refuses their format.
+    """
+    folder = dataset.root / FOLDER
+    photos: dict[str, Staged] = {}
+    seen: dict[str, _Stamp] = {}
+    problems: list[FileDataError] = []
+    copies: list[str] = []
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / PHOTOS).mkdir(parents=True)
+    except OSError as error:
+        raise files.writing_failed(folder, error) from error
+    for image_path in image_paths:
+        try:
+            name, copied = _stage_photo(image_path, folder / PHOTOS)
+            stamp = _stage_label(dataset.label_path(image_path), image_path, folder / PHOTOS / name)
+        except FileDataError as error:
+            problems.append(error)
+            continue
+        photos[name] = Staged(image_name=image_path.name, label_stamp=stamp)
+        if stamp is not None:
+            seen[Path(name).with_suffix(".json").name] = stamp
+        if copied:
+            copies.append(image_path.name)
+    # Written last: without it nobody ever drew anything in this folder.
+    manifest = {name: [staged.image_name, staged.label_stamp] for name, staged in photos.items()}
+    files.write_json(folder / _MANIFEST, manifest)
+    return Staging(dataset=dataset, photos=photos, _seen=seen), problems, copies
+
+
+def left_over(dataset: Dataset) -> Staging | None:
+    """The folder of a session that died before it could bring its labels home; ``None`` if there is none."""
+    folder = dataset.root / FOLDER
+    try:
+        raw = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+        photos = {
+            str(name): Staged(image_name=str(image), label_stamp=None if stamp is None else (stamp[0], stamp[1]))
+            for name, (image, stamp) in raw.items()
+        }
+    except (OSError, ValueError, TypeError, AttributeError, LookupError):
+        return None
+    seen = {
+        Path(name).with_suffix(".json").name: staged.label_stamp
+        for name, staged in photos.items()
+        if staged.label_stamp is not None
+    }
+    return Staging(dataset=dataset, photos=photos, _seen=seen)
+
+
+def _stage_photo(image_path: Path, folder: Path) -> tuple[str, bool]:
+    """Put one photo into ``folder``; its name there, and whether it is a converted copy."""
+    from PIL import Image
+
+    read_size(image_path)  # raises, with a sentence, if it is no picture
+    with Image.open(image_path) as image:
+        readable = image.mode in _LABELME_MODES or image_path.suffix.lower() in (".tif", ".tiff")
+    try:
+        if not readable:
+            name = f"{image_path.name}.jpg"
+            (folder / name).write_bytes(encode_jpeg(read_rgb(image_path)))
+            return name, True
+        _link(image_path.resolve(), folder / image_path.name)
+    except OSError as error:
+        raise files.writing_failed(folder / image_path.name, error) from error
+    return image_path.name, False
+
+
+def _stage_label(label_path: Path, image_path: Path, staged_image: Path) -> _Stamp | None:
+    """Put the photo's label file beside it in labelme's folder; its stamp there, ``None`` if it has none."""
+    if not label_path.exists():
+        return None
+    label_file = labelme_json.read(label_path)
+    width, height = read_size(image_path)
+    flags = dict(label_file.flags)
+    if not label_file.annotations:
+        flags[NOTHING_HERE] = True
+    staged = staged_image.with_suffix(".json")
+    # With the size the photo has: labelme refuses labels of another one, and nobody could mend them.
+    labelme_json.write(
+        staged,
+        replace(label_file, image_path=staged_image.name, image_data=None, flags=flags, width=width, height=height),
+        durable=False,
+    )
+    return _stamp(staged)
+
+
+def _link(source: Path, target: Path) -> None:
+    # Windows gives symbolic links to administrators only, FAT and some shares know no hard ones.
+    for make in (os.link, os.symlink):
+        with contextlib.suppress(OSError, NotImplementedError):
+            make(source, target)
+            return
+    shutil.copyfile(source, target)
+
+
+def _stamp(path: Path) -> _Stamp | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def _read_or_none(path: Path) -> LabelFile | None:
+    try:
+        return labelme_json.read(path)
+    except LabelError:
+        return None

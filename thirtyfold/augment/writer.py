@@ -1,0 +1,360 @@
+"""A dataset's train photos, multiplied into ``augmented/``.
+
+Every copy is a function of its photo, its number, the recipe and the seed, so the
+folder is the same whoever makes it, in whatever order and however often it was stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from thirtyfold import files
+from thirtyfold.augment.engines import COPIES_A_PROCESS, run_jobs
+from thirtyfold.augment.jobs import Job
+from thirtyfold.augment.options import AugmentOptions
+from thirtyfold.augment.preview import write_sheet
+from thirtyfold.augment.recipes import Recipe, find_recipe
+from thirtyfold.augment.shapes import can_move
+from thirtyfold.datasets import augmented
+from thirtyfold.datasets.augmented import Manifest
+from thirtyfold.datasets.samples import read_sample
+from thirtyfold.datasets.split import Split, plan_split, read_split, write_split
+from thirtyfold.datasets.split_options import SplitOptions
+from thirtyfold.errors import DataError, FileDataError, ImageError, UsageError
+from thirtyfold.progress import SILENT, Progress
+from thirtyfold.sample import Sample
+from thirtyfold.workspace import Dataset
+
+# A job is short enough that Ctrl-C is answered at once and long enough that decoding the photo hardly counts.
+COPIES_A_JOB = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AugmentResult:
+    """``photos`` were multiplied, ``copies`` lie there now, ``made`` of them by this run.
+
+    ``negatives``, ``shapes`` and ``lost`` (shapes that left the picture) count this run's
+    copies; ``not_moved`` counts shapes by kind that can't be carried along, ``unlabelled``
+    the train photos skipped for having no label. ``problems`` are photos left out, as sentences.
+    """
+
+    folder: Path
+    photos: int
+    copies: int
+    made: int
+    negatives: int
+    shapes: int
+    lost: int
+    unlabelled: int
+    seconds: float
+    not_moved: Mapping[str, int] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+    @property
+    def images_per_second(self) -> float:
+        return self.made / self.seconds if self.seconds else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            **asdict(self),
+            "folder": str(self.folder),
+            "problems": list(self.problems),
+            "images_per_second": round(self.images_per_second, 1),
+            "seconds": round(self.seconds, 3),
+        }
+
+    def facts(self) -> dict[str, str]:
+        facts = {
+            "photos": f"{self.photos:,}",
+            "copies": f"{self.copies:,} in {self.folder}",
+            "made now": f"{self.made:,} in {self.seconds:.1f} s ({self.images_per_second:,.0f} a second)",
+            "without any shape": f"{self.negatives:,}",
+            "shapes": f"{self.shapes:,}, and {self.lost:,} left the picture",
+        }
+        if self.unlabelled:
+            facts["skipped, no label yet"] = f"{self.unlabelled:,}"
+        if self.not_moved:
+            facts["can't be moved yet"] = ", ".join(f"{count} x {kind}" for kind, count in self.not_moved.items())
+        if self.made:
+            facts["look at"] = str(self.folder / augmented.PREVIEW)
+        return facts
+
+
+def augment_dataset(dataset: Dataset, options: AugmentOptions, *, progress: Progress = SILENT) -> AugmentResult:
+    """Multiply the train photos of a dataset by ``options.factor``; makes only the copies that are missing.
+
+    Splits first if there is no ``split.json``. Copies made from other labels, another
+    split, recipe, seed or factor are replaced. Raises :class:`DataError` where there is
+    nothing to multiply or the disk is full, :class:`SplitError` if the split is out of
+    date, :class:`UsageError` for an unknown recipe or a folder that can't be written.
+    """
+    recipe = find_recipe(options.recipe)
+    dataset.image_paths()  # says that there is no such dataset before the lock makes its folder
+    with dataset.lock("augment"):
+        split = _split_of(dataset, progress)
+        problems: list[FileDataError] = []
+        samples, unlabelled = _train_samples(dataset, split, problems)
+        _explain(dataset, samples, unlabelled, problems, progress)
+        manifest = _manifest(samples, split, recipe, options)
+        _make_room(dataset, manifest, progress)
+        return _fill(dataset, samples, split, recipe, options, manifest, problems, unlabelled, progress)
+
+
+def _fill(
+    dataset: Dataset,
+    samples: Sequence[Sample],
+    split: Split,
+    recipe: Recipe,
+    options: AugmentOptions,
+    manifest: Manifest,
+    problems: list[FileDataError],
+    unlabelled: int,
+    progress: Progress,
+) -> AugmentResult:
+    started = time.perf_counter()
+    folder = augmented.copies_dir(dataset)
+    there = augmented.finished_copies(folder)
+    wanted = manifest.stems()
+    missing = sum(stem not in there for stem in wanted)
+    made: Counter[str] = Counter()
+    if missing:
+        if missing < len(wanted):
+            progress.say(f"{len(wanted) - missing:,} of {len(wanted):,} copies are there already; making the rest")
+        jobs = _jobs(samples, split, recipe, options, folder, there)
+        processes = min(options.processes, max(1, missing // COPIES_A_PROCESS))
+        try:
+            with progress.bar("Augmenting", total=missing, unit=" images") as bar:
+                for done in run_jobs(jobs, processes):
+                    bar.advance(done.copies)
+                    made.update(copies=done.copies, negatives=done.negatives, shapes=done.shapes, lost=done.lost)
+                    if done.problem is not None and done.problem.path not in {other.path for other in problems}:
+                        problems.append(done.problem)
+                        progress.say(f"Left out: {done.problem}")
+        except KeyboardInterrupt:
+            progress.say(
+                f"{len(wanted) - missing + made['copies']:,} of {len(wanted):,} copies are there; the same command "
+                "makes the rest"
+            )
+            raise
+    else:
+        progress.say(f"All {len(wanted):,} copies are there")
+    left_out = tuple(sorted(error.path.name for error in problems if error.path.name in manifest.sources))
+    finished = replace(manifest, finished=True, left_out=left_out)
+    if augmented.read_manifest(dataset) != finished:
+        pictures = [folder / f"{stem}.jpg" for stem in wanted if _parent(stem) not in {Path(n).stem for n in left_out}]
+        write_sheet(dataset.augmented_dir / augmented.PREVIEW, pictures)
+        augmented.write_manifest(dataset, finished)
+    return AugmentResult(
+        folder=dataset.augmented_dir,
+        photos=len(samples) - len(left_out),
+        copies=len(wanted) - missing + made["copies"],
+        made=made["copies"],
+        negatives=made["negatives"],
+        shapes=made["shapes"],
+        lost=made["lost"],
+        unlabelled=unlabelled,
+        seconds=time.perf_counter() - started,
+        not_moved=_not_moved(samples),
+        problems=tuple(str(error) for error in problems),
+    )
+
+
+def _split_of(dataset: Dataset, progress: Progress) -> Split:
+    if dataset.split_path.exists():
+        return read_split(dataset)
+    split = plan_split(dataset, SplitOptions(), progress=progress)
+    write_split(dataset, split)
+    counts = ", ".join(f"{count} {part}" for part, count, _ in split.rows())
+    progress.say(f"There was no split yet, so one was made by {split.how}: {counts}. {split.note}".rstrip())
+    return split
+
+
+def _train_samples(dataset: Dataset, split: Split, problems: list[FileDataError]) -> tuple[list[Sample], int]:
+    """The labelled photos of the train part, sorted by name, and how many have no label yet."""
+    samples: list[Sample] = []
+    unlabelled = 0
+    first_of_stem: dict[str, str] = {}
+    for path in dataset.image_paths():
+        same_label = first_of_stem.setdefault(path.stem, path.name)
+        if split.part(path.name) != "train":
+            continue
+        try:
+            if same_label != path.name:
+                raise ImageError(path, f"shares the label file of {same_label}; rename one of the two")
+            sample = read_sample(path, dataset.label_path(path))
+        except FileDataError as error:
+            problems.append(error)
+            continue
+        if sample.annotations is None:
+            unlabelled += 1
+        else:
+            samples.append(sample)
+    return samples, unlabelled
+
+
+def _explain(
+    dataset: Dataset,
+    samples: Sequence[Sample],
+    unlabelled: int,
+    problems: Sequence[FileDataError],
+    progress: Progress,
+) -> None:
+    """Say what is left out before the work begins. Raises :class:`DataError` if nothing is left."""
+    for error in problems:
+        progress.say(f"Left out: {error}")
+    if not samples:
+        raise DataError(
+            f"{dataset.root}: no labelled photo in the train part ({unlabelled} without a label, {len(problems)} "
+            f"unreadable); draw some boxes with `thirtyfold annotate {dataset.root}`"
+        )
+    if unlabelled:
+        progress.say(
+            f"{unlabelled} train photos have no label yet and are left out; `thirtyfold annotate {dataset.root}` "
+            "opens them"
+        )
+    if not_moved := _not_moved(samples):
+        kinds = ", ".join(f"{count} of kind {kind}" for kind, count in not_moved.items())
+        progress.say(f"Shapes that can't be moved yet are missing from the copies: {kinds}")
+
+
+def _not_moved(samples: Sequence[Sample]) -> dict[str, int]:
+    kinds = Counter(
+        annotation.kind for sample in samples for annotation in sample.annotations or () if not can_move(annotation)
+    )
+    return dict(sorted(kinds.items()))
+
+
+def _manifest(samples: Sequence[Sample], split: Split, recipe: Recipe, options: AugmentOptions) -> Manifest:
+    return Manifest(
+        recipe=recipe.name,
+        recipe_fingerprint=recipe.fingerprint,
+        seed=options.seed,
+        factor=options.factor,
+        min_visible=options.min_visible,
+        split=split.fingerprint,
+        sources={sample.image_path.name: _source_hash(sample) for sample in samples},
+        versions={name: version(name) for name in ("albumentations", "numpy")} | {"opencv": _opencv_version()},
+    )
+
+
+def _source_hash(sample: Sample) -> str:
+    shapes = [
+        [shape.label, shape.kind, shape.points, shape.group, shape.score, dict(shape.extra)]
+        for shape in sample.annotations or ()
+    ]
+    size = sample.image_path.stat().st_size
+    return hashlib.sha256(json.dumps([size, sample.tags, shapes], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _opencv_version() -> str:
+    import cv2  # the distribution's name differs between its two builds
+
+    return str(cv2.__version__)
+
+
+def _jobs(
+    samples: Sequence[Sample], split: Split, recipe: Recipe, options: AugmentOptions, folder: Path, there: set[str]
+) -> Iterator[Job]:
+    for sample in samples:
+        name = sample.image_path.name
+        copies = [copy for copy in range(options.factor) if augmented.copy_stem(name, copy) not in there]
+        for start in range(0, len(copies), COPIES_A_JOB):
+            yield Job(
+                image_path=sample.image_path,
+                annotations=sample.annotations or (),
+                tags=sample.tags,
+                session=split.groups[name],
+                recipe=recipe,
+                seed=options.seed,
+                copies=tuple(copies[start : start + COPIES_A_JOB]),
+                min_visible=options.min_visible,
+                folder=folder,
+            )
+
+
+def _parent(stem: str) -> str:
+    return stem.rpartition("-")[0]
+
+
+def _make_room(dataset: Dataset, manifest: Manifest, progress: Progress) -> None:
+    """Leave ``augmented/`` with this manifest and nothing of any other run.
+
+    A folder made from something else is moved aside whole and then emptied of what we
+    made: new copies go into a fresh one, since refilling a folder is ten times slower on
+    some file systems, and a file that somebody else put there is never deleted.
+    """
+    folder = dataset.augmented_dir
+    for aside in sorted(dataset.root.glob(f"{folder.name}.old-*")):
+        _remove_ours(aside, progress)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: is a file, but the copies go into a folder of this name; move it away")
+    old = augmented.read_manifest(dataset)
+    if old is not None and old.inputs == manifest:
+        _remove_torn(augmented.copies_dir(dataset))
+        return
+    if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
+        if old is None:
+            raise UsageError(
+                f"{folder}: holds files but no {augmented.MANIFEST} of ours, so it can't be told what they were made "
+                "from; move or delete the folder and run the same command again"
+            )
+        changed = [
+            item.name for item in fields(Manifest) if getattr(old.inputs, item.name) != getattr(manifest, item.name)
+        ]
+        progress.say(f"The copies in {folder} were made from other {_words(changed)}: they are made anew")
+        number = 1
+        while (aside := folder.with_name(f"{folder.name}.old-{number}")).exists():
+            number += 1
+        try:
+            folder.rename(aside)
+        except OSError as error:
+            raise files.writing_failed(folder, error) from error
+        _remove_ours(aside, progress)
+    augmented.write_manifest(dataset, manifest)
+
+
+def _words(changed: Sequence[str]) -> str:
+    words = {"sources": "photos or labels", "recipe_fingerprint": "steps of the recipe", "min_visible": "--min-visible"}
+    return ", ".join(words.get(name, name) for name in changed)
+
+
+def _remove_ours(aside: Path, progress: Progress) -> None:
+    """Delete the copies in a folder that was moved aside, and the folder if nothing else is in it."""
+    manifest = augmented.read_manifest_of(aside)
+    if manifest is None:
+        return  # emptied before; what is in it is somebody else's
+    images = aside / "images"
+    try:
+        for stem in manifest.stems():
+            label_path = images / f"{stem}.json"
+            if augmented.is_ours(label_path) or not label_path.exists():
+                label_path.with_suffix(".jpg").unlink(missing_ok=True)
+                label_path.unlink(missing_ok=True)
+        _remove_torn(images)
+        (aside / augmented.PREVIEW).unlink(missing_ok=True)
+        if images.is_dir() and not any(images.iterdir()):
+            images.rmdir()
+        # The manifest goes last: as long as it is there, a removal that was killed is taken up again.
+        (aside / augmented.MANIFEST).unlink()
+        if any(aside.iterdir()):
+            progress.say(f"{aside}: kept, as it holds files that thirtyfold did not make")
+        else:
+            aside.rmdir()
+    except OSError as error:
+        raise files.writing_failed(aside / augmented.MANIFEST, error) from error
+
+
+def _remove_torn(images: Path) -> None:
+    """Delete the temporary files that a killed process left. Torn copies need nothing: they are written anew."""
+    if images.is_dir():
+        for path in images.iterdir():
+            if path.name.startswith(".") and path.suffix == ".tmp":
+                path.unlink(missing_ok=True)

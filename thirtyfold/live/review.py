@@ -1,0 +1,129 @@
+"""Frames kept while live: a photo with its predicted boxes, to be put right in labelme and trained on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from thirtyfold import files
+from thirtyfold.datasets import labelme_json
+from thirtyfold.errors import ThirtyfoldError
+from thirtyfold.images import Pixels, encode_jpeg, is_image
+from thirtyfold.sample import Annotation
+from thirtyfold.workspace import Dataset
+
+
+class Reviewer:
+    """Saves frames on a thread of its own, as encoding and fsync would hold up the picture."""
+
+    def __init__(self, dataset: Dataset, *, source: str, predicted_by: Path) -> None:
+        self.saved: list[Path] = []
+        self.problems: list[str] = []
+        self._dataset = dataset
+        self._source = source
+        self._predicted_by = predicted_by
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="review")
+        self._waiting: list[Future[Path]] = []
+
+    def save(self, pixels: Pixels, annotations: Sequence[Annotation]) -> None:
+        """Save RGB ``pixels`` with these predictions; what came of it is told by :meth:`news`."""
+        self._waiting.append(
+            self._pool.submit(
+                save_for_review,
+                self._dataset,
+                pixels,
+                annotations,
+                source=self._source,
+                predicted_by=self._predicted_by,
+                now=datetime.now().astimezone(),
+            )
+        )
+
+    def news(self) -> str | None:
+        """A line about each frame that was saved, or could not be, since the last time."""
+        line = None
+        for future in [future for future in self._waiting if future.done()]:
+            self._waiting.remove(future)
+            line = self._told(future)
+        return line
+
+    def close(self) -> None:
+        """Wait for the frames that are still being saved."""
+        self._pool.shutdown(wait=True)
+        self.news()
+
+    def _told(self, future: Future[Path]) -> str:
+        try:
+            path = future.result()
+        except ThirtyfoldError as error:
+            # A busy dataset or a full disk is no reason to take the picture away.
+            self.problems.append(str(error))
+            return f"not saved: {error}"
+        self.saved.append(path)
+        return f"saved {path.name}"
+
+
+def save_for_review(
+    dataset: Dataset,
+    pixels: Pixels,
+    annotations: Sequence[Annotation],
+    *,
+    source: str,
+    predicted_by: Path,
+    now: datetime,
+) -> Path:
+    """Save a frame as photo, labelme JSON and line of ``captures.jsonl``; returns the photo's path.
+
+    The session is ``review-`` and the day. Boxes keep their ``score``: it tells what a model
+    said from what a person drew. The photo's name is new, whatever is there. Raises
+    :class:`UsageError` while another command holds the dataset, :class:`DataError` if the disk is full.
+    """
+    jpeg = encode_jpeg(pixels)
+    height, width = pixels.shape[:2]
+    with dataset.lock("save the frame"):
+        image_path = _free_name(dataset, now)
+        label_file = labelme_json.LabelFile(
+            image_path=image_path.name,
+            width=width,
+            height=height,
+            annotations=tuple(_rounded(annotation) for annotation in annotations),
+            extra={"thirtyfold": {"predicted_by": str(predicted_by), "source": source}},
+        )
+        # The labels first: a photo alone would count as unlabelled, and its boxes would be lost.
+        labelme_json.write(image_path.with_suffix(".json"), label_file)
+        files.write_bytes(image_path, jpeg)
+        line = {
+            "image": image_path.name,
+            "session": f"review-{now:%Y-%m-%d}",
+            "shot": "review",
+            "time": now.isoformat(timespec="milliseconds"),
+            "source": source,
+            "sha256": hashlib.sha256(jpeg).hexdigest(),
+        }
+        files.append_line(dataset.captures_path, json.dumps(line, ensure_ascii=False))
+    return image_path
+
+
+def _free_name(dataset: Dataset, now: datetime) -> Path:
+    folder = dataset.images_dir
+    taken = (
+        {path.stem for path in folder.iterdir() if is_image(path) or path.suffix == ".json"}
+        if folder.is_dir()
+        else set()
+    )
+    stem = f"review-{now:%Y%m%d-%H%M%S}"
+    number, name = 1, stem
+    while name in taken:
+        number += 1
+        name = f"{stem}-{number}"
+    return folder / f"{name}.jpg"
+
+
+def _rounded(annotation: Annotation) -> Annotation:
+    score = None if annotation.score is None else round(annotation.score, 4)
+    return replace(annotation, points=tuple((round(x, 2), round(y, 2)) for x, y in annotation.points), score=score)

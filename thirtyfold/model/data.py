@@ -1,0 +1,146 @@
+"""What a training learns from: the split's parts, the copies, and every reason to refuse them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from thirtyfold.datasets.samples import labels_of, read_samples
+from thirtyfold.datasets.split import Split, check_split, read_split
+from thirtyfold.errors import DataError, SplitError
+from thirtyfold.model.options import TrainOptions
+from thirtyfold.progress import Progress
+from thirtyfold.sample import Sample
+from thirtyfold.workspace import Dataset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingData:
+    """``train`` holds the originals of the train part and their copies; ``val`` and ``test`` originals only.
+
+    ``many`` is whether a train photo holds more than one object. ``fingerprint`` is the
+    SHA-256 of the photos and labels that all of it goes back to.
+    """
+
+    train: tuple[Sample, ...]
+    val: tuple[Sample, ...]
+    test: tuple[Sample, ...]
+    classes: tuple[str, ...]
+    many: bool
+    copies: int
+    fingerprint: str
+    split_how: str
+    leak_free: bool
+
+
+def gather(dataset: Dataset, options: TrainOptions, progress: Progress) -> TrainingData:
+    """Read a dataset for training. Raises :class:`DataError`, :class:`SplitError`."""
+    photos = read_samples(dataset)
+    if not photos:
+        raise DataError(f"{dataset.root}: holds no photos; take some with `thirtyfold capture {dataset.root}`")
+    split = read_split(dataset)
+    check_split(split, photos)
+    photos = _settle_unlabelled(photos, options, dataset)
+    parts: dict[str, list[Sample]] = {"train": [], "val": [], "test": []}
+    for photo in photos:
+        part = split.part(photo.image_path.name)
+        parts[part].append(replace(photo, split=part))
+    copies = _read_copies(dataset, split)
+    if not copies:
+        progress.say(
+            f"{dataset.root}: not augmented yet; training on the photos alone (`thirtyfold augment` adds copies)"
+        )
+    if not parts["train"]:
+        raise SplitError(f"{dataset.split_path}: puts no labelled photo into the train part; split again")
+    train = [*parts["train"], *copies]
+    classes = _classes(train, [*parts["val"], *parts["test"]], options, dataset)
+    _check_presence(train, options, dataset, progress)
+    return TrainingData(
+        train=tuple(train),
+        val=tuple(parts["val"]),
+        test=tuple(parts["test"]),
+        classes=classes,
+        many=any(len(sample.annotations or ()) > 1 for sample in train),
+        copies=len(copies),
+        fingerprint=fingerprint(dataset, photos),
+        split_how=split.how,
+        leak_free=split.leak_free,
+    )
+
+
+def fingerprint(dataset: Dataset, photos: Sequence[Sample]) -> str:
+    """SHA-256 over names, photos and label files, in the order of the names."""
+    digest = hashlib.sha256()
+    for photo in sorted(photos, key=lambda photo: photo.image_path.name):
+        digest.update(photo.image_path.name.encode("utf-8"))
+        for path in (photo.image_path, dataset.label_path(photo.image_path)):
+            content = hashlib.sha256(path.read_bytes()).digest() if path.exists() else b""
+            digest.update(content)
+    return digest.hexdigest()
+
+
+def _settle_unlabelled(photos: list[Sample], options: TrainOptions, dataset: Dataset) -> list[Sample]:
+    unlabelled = [photo for photo in photos if photo.annotations is None]
+    if len(unlabelled) == len(photos):
+        raise DataError(f"{dataset.root}: no photo has labels yet; draw them with `thirtyfold annotate {dataset.root}`")
+    if not unlabelled or options.unlabelled == "skip":
+        return [photo for photo in photos if photo.annotations is not None]
+    if options.unlabelled == "negative":
+        return [photo if photo.annotations is not None else replace(photo, annotations=()) for photo in photos]
+    first = unlabelled[0].image_path.name
+    raise DataError(
+        f"{dataset.root}: {len(unlabelled)} of {len(photos)} photos have no labels, first {first}; draw them with "
+        f"`thirtyfold annotate {dataset.root}`, or say what they are with --unlabelled skip or --unlabelled negative"
+    )
+
+
+def _read_copies(dataset: Dataset, split: Split) -> list[Sample]:
+    if not dataset.augmented_dir.is_dir():
+        return []
+    copies = []
+    for copy in read_samples(Dataset(dataset.augmented_dir)):
+        if copy.annotations is None or copy.parent is None:
+            continue  # a preview sheet, or a copy whose making was interrupted
+        if split.parts.get(copy.parent) != "train":
+            raise SplitError(
+                f"{copy.image_path}: is a copy of {copy.parent}, which the split keeps out of the train part; "
+                f"run `thirtyfold augment {dataset.root}` again"
+            )
+        copies.append(replace(copy, split="train"))
+    return copies
+
+
+def _classes(
+    train: Sequence[Sample], held_out: Sequence[Sample], options: TrainOptions, dataset: Dataset
+) -> tuple[str, ...]:
+    known = labels_of(train)
+    if not known:
+        raise DataError(
+            f"{dataset.root}: no shape is drawn in the train part; draw some with `thirtyfold annotate {dataset.root}`"
+        )
+    if options.labels:
+        if missing := [label for label in options.labels if label not in known]:
+            raise DataError(f"{dataset.root}: no train photo holds a {missing[0]!r}; the labels are {', '.join(known)}")
+        known = dict.fromkeys(options.labels, 0)
+    for sample in [*train, *held_out]:
+        for annotation in sample.annotations or ():
+            if annotation.label not in known:
+                listed = "--labels" if options.labels else "the train part's labels"
+                raise DataError(
+                    f"{sample.image_path.with_suffix('.json')}: has the label {annotation.label!r}, which is not among "
+                    f"{listed} ({', '.join(known)}); rename it in labelme or list it"
+                )
+    return tuple(known)
+
+
+def _check_presence(train: Sequence[Sample], options: TrainOptions, dataset: Dataset, progress: Progress) -> None:
+    if any(not sample.annotations for sample in train):
+        return
+    text = (
+        f"{dataset.root}: every train photo holds an object, so nothing shows the class head what *no object* looks "
+        "like; take some photos out of the picture (`thirtyfold capture` asks for them)"
+    )
+    if options.heads == "global":
+        raise DataError(f"{text}, or use --heads dense")
+    progress.say(f"note: {text}")

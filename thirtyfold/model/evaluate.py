@@ -1,0 +1,127 @@
+"""How good predictions are: pure functions over (truth, predictions) pairs.
+
+Predictions are what a user would be shown: those at or above the threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from thirtyfold.sample import Annotation, BoxXyxy, Sample
+
+FOUND_IOU = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One photo with its truth and everything the model said, whatever the score."""
+
+    sample: Sample
+    predictions: tuple[Annotation, ...]
+
+    @property
+    def truths(self) -> tuple[Annotation, ...]:
+        return self.sample.annotations or ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectionMetrics:
+    """Figures at one score threshold.
+
+    ``mean_iou`` is over all true objects, 0 for one that was missed; ``found`` the share
+    of them met with an IoU of at least 0.5. ``false_positives_per_photo`` counts what
+    matches no true object. Shares are 0 where there is nothing to divide by.
+    """
+
+    photos: int
+    objects: int
+    mean_iou: float
+    found: float
+    precision: float
+    recall: float
+    f1: float
+    false_positives_per_photo: float
+    threshold: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: round(value, 6) if isinstance(value, float) else value for name, value in asdict(self).items()}
+
+
+def iou(a_xyxy: BoxXyxy, b_xyxy: BoxXyxy) -> float:
+    """Intersection over union of two boxes, 0 to 1."""
+    width = min(a_xyxy[2], b_xyxy[2]) - max(a_xyxy[0], b_xyxy[0])
+    height = min(a_xyxy[3], b_xyxy[3]) - max(a_xyxy[1], b_xyxy[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (a_xyxy, b_xyxy))
+    return shared / (areas - shared)
+
+
+def match(truths: Sequence[Annotation], predictions: Sequence[Annotation]) -> list[tuple[int, int, float]]:
+    """(truth index, prediction index, IoU), each used once, best overlaps first, same label only."""
+    overlaps = [
+        (iou(truth.box_xyxy, prediction.box_xyxy), t, p)
+        for t, truth in enumerate(truths)
+        for p, prediction in enumerate(predictions)
+        if truth.label == prediction.label
+    ]
+    pairs: list[tuple[int, int, float]] = []
+    used_truths: set[int] = set()
+    used_predictions: set[int] = set()
+    for overlap, t, p in sorted(overlaps, key=lambda item: -item[0]):
+        if overlap > 0 and t not in used_truths and p not in used_predictions:
+            pairs.append((t, p, overlap))
+            used_truths.add(t)
+            used_predictions.add(p)
+    return pairs
+
+
+def measure(judged: Iterable[Judged], threshold: float) -> DetectionMetrics:
+    """The figures of many photos at one threshold."""
+    photos = objects = shown = hits = 0
+    total_iou = 0.0
+    for item in judged:
+        predictions = [p for p in item.predictions if (p.score or 0.0) >= threshold]
+        pairs = match(item.truths, predictions)
+        photos += 1
+        objects += len(item.truths)
+        shown += len(predictions)
+        hits += sum(overlap >= FOUND_IOU for _, _, overlap in pairs)
+        total_iou += sum(overlap for _, _, overlap in pairs)
+    precision = hits / shown if shown else 0.0
+    recall = hits / objects if objects else 0.0
+    return DetectionMetrics(
+        photos=photos,
+        objects=objects,
+        mean_iou=total_iou / objects if objects else 0.0,
+        found=recall,
+        precision=precision,
+        recall=recall,
+        f1=2 * precision * recall / (precision + recall) if hits else 0.0,
+        false_positives_per_photo=(shown - hits) / photos if photos else 0.0,
+        threshold=threshold,
+    )
+
+
+def best_threshold(judged: Sequence[Judged]) -> float:
+    """The score threshold with the best F1; in the middle of the plateau where several are equal.
+
+    0.5 where there is nothing to choose by.
+    """
+    candidates = [step / 100 for step in range(5, 96, 5)]
+    scores = [measure(judged, threshold).f1 for threshold in candidates]
+    if not scores or max(scores) == 0:
+        return 0.5
+    plateau = [t for t, score in zip(candidates, scores, strict=True) if score >= max(scores) - 1e-9]
+    return plateau[len(plateau) // 2]
+
+
+def by_session(judged: Sequence[Judged], threshold: float) -> Mapping[str, DetectionMetrics]:
+    """The figures of each capture session apart."""
+    sessions: dict[str, list[Judged]] = {}
+    for item in judged:
+        sessions.setdefault(item.sample.session or "unknown", []).append(item)
+    return {name: measure(items, threshold) for name, items in sorted(sessions.items())}

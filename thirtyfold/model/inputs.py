@@ -1,0 +1,121 @@
+"""Photos as the model's input: letterboxed once, then read batch by batch.
+
+The squares lie in one memory-mapped file, so that ten thousand copies cost disk, not
+memory, and no epoch decodes a JPEG twice. No tf.data: its autotuning stalls at the end
+of every epoch in TensorFlow 2.21, and a mapped array needs none of it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from thirtyfold.errors import FileDataError
+from thirtyfold.files import writing_failed
+from thirtyfold.images import letterbox, read_rgb
+from thirtyfold.progress import Progress
+from thirtyfold.sample import BoxXyxy, Sample
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from thirtyfold.images import Pixels
+
+Encoded = Mapping[str, "NDArray[np.float32]"]
+
+
+def letterboxed_box(box_xyxy: BoxXyxy, sample: Sample, size: int) -> BoxXyxy:
+    """A box of the upright photo as 0 to 1 of its letterboxed square, clipped to the photo."""
+    scale = size / max(sample.width, sample.height)
+    offset_x = (size - max(1, round(sample.width * scale))) // 2
+    offset_y = (size - max(1, round(sample.height * scale))) // 2
+    left, top, right, bottom = box_xyxy
+    left, right = (min(max(x, 0.0), float(sample.width)) for x in (left, right))
+    top, bottom = (min(max(y, 0.0), float(sample.height)) for y in (top, bottom))
+    return (
+        (left * scale + offset_x) / size,
+        (top * scale + offset_y) / size,
+        (right * scale + offset_x) / size,
+        (bottom * scale + offset_y) / size,
+    )
+
+
+def load_squares(
+    samples: Sequence[Sample],
+    size: int,
+    cache_path: Path,
+    *,
+    problems: list[FileDataError],
+    progress: Progress,
+    label: str,
+) -> tuple[NDArray[np.uint8], list[Sample]]:
+    """Letterbox every photo into ``cache_path``: (photos, size, size, 3) uint8, and the photos in it.
+
+    A photo that can't be read is appended to ``problems`` and left out of both.
+    """
+    kept: list[Sample] = []
+    try:
+        squares = np.lib.format.open_memmap(
+            cache_path, mode="w+", dtype=np.uint8, shape=(max(len(samples), 1), size, size, 3)
+        )
+    except OSError as error:
+        raise writing_failed(cache_path, error) from error
+
+    def load(sample: Sample) -> Pixels | FileDataError:
+        try:
+            return letterbox(read_rgb(sample.image_path), size)[0]
+        except FileDataError as error:
+            return error
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool, progress.bar(label, total=len(samples), unit="photo") as bar:
+        for sample, loaded in zip(samples, pool.map(load, samples), strict=True):
+            if isinstance(loaded, FileDataError):
+                problems.append(loaded)
+                progress.say(f"left out: {loaded}")
+            else:
+                squares[len(kept)] = loaded
+                kept.append(sample)
+            bar.advance()
+    return squares[: len(kept)], kept
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """(pictures, targets) a step, in an order of its own every epoch, the same for the same seed."""
+
+    def __init__(
+        self,
+        squares: NDArray[np.uint8],
+        samples: Sequence[Sample],
+        encode: Callable[[Sample], Encoded],
+        *,
+        batch: int,
+        seed: int,
+        first_epoch: int = 0,
+    ) -> None:
+        super().__init__()
+        self._squares, self._samples, self._encode = squares, samples, encode
+        self._batch, self._seed, self._epoch = batch, seed, first_epoch
+        self._order = self._shuffled()
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._samples) / self._batch)
+
+    def __getitem__(self, step: int) -> tuple[Any, dict[str, Any]]:
+        chosen = np.sort(self._order[step * self._batch : (step + 1) * self._batch])
+        encoded = [self._encode(self._samples[index]) for index in chosen]
+        return self._squares[chosen], {name: np.stack([item[name] for item in encoded]) for name in encoded[0]}
+
+    def on_epoch_end(self) -> None:
+        self._epoch += 1
+        self._order = self._shuffled()
+
+    def _shuffled(self) -> NDArray[np.int64]:
+        # Seeded by the epoch: a resumed training meets the same order as an undisturbed one.
+        return np.random.default_rng([self._seed, self._epoch]).permutation(len(self._samples))

@@ -1,0 +1,129 @@
+"""What happens around each epoch: the bar, the validation score, the best weights, the logs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from thirtyfold import files
+from thirtyfold.errors import TrainingError
+from thirtyfold.model.evaluate import DetectionMetrics
+from thirtyfold.model.state import BEST_NAME, TrainingState, save_state, save_weights, state_dir
+from thirtyfold.progress import Bar, Progress
+
+# Keras's names of the two losses, and ours in results.csv.
+_LOSSES = {"loss": "loss", "scores_loss": "class_loss", "boxes_loss": "box_loss"}
+
+
+class Watch(keras.callbacks.Callback):  # type: ignore[misc]
+    """Keeps ``state`` true, the best weights with their score, and stops when nothing gets better.
+
+    ``validate`` gives the figures on the validation photos, ``None`` where there are none:
+    then the training loss decides.
+    """
+
+    def __init__(
+        self,
+        run_dir: Path,
+        state: TrainingState,
+        *,
+        epochs: int,
+        steps: int,
+        patience: int,
+        validate: Callable[[], DetectionMetrics] | None,
+        progress: Progress,
+    ) -> None:
+        super().__init__()
+        self._run_dir, self._state, self._validate, self._progress = run_dir, state, validate, progress
+        self._epochs, self._steps, self._patience = epochs, steps, patience
+        self._bar_context: AbstractContextManager[Bar] | None = None
+        self._bar: Bar | None = None
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        self._bar_context = self._progress.bar(f"epoch {epoch + 1}/{self._epochs}", total=self._steps, unit="step")
+        self._bar = self._bar_context.__enter__()
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        loss = float((logs or {}).get("loss", 0.0))
+        if not math.isfinite(loss):
+            self.close()
+            raise TrainingError(
+                f"{self._run_dir}: the loss became {loss} in step {batch + 1} of epoch {self._state.epoch + 1}; "
+                "try a lower --rate (a tenth of the present one), or check the labels for boxes of no size"
+            )
+        if self._bar is not None:
+            self._bar.advance()
+            self._bar.note(f"loss {loss:.3f}")
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        self.close()
+        state = self._state
+        row: dict[str, float] = {"epoch": epoch + 1}
+        row |= {
+            ours: float((logs or {})[keras_name]) for keras_name, ours in _LOSSES.items() if keras_name in (logs or {})
+        }
+        score = -row["loss"]
+        text = f"epoch {epoch + 1}/{self._epochs}: loss {row['loss']:.4f}"
+        if self._validate is not None:
+            metrics = self._validate()
+            row |= {"val_mean_iou": metrics.mean_iou, "val_found": metrics.found}
+            score = metrics.mean_iou
+            text += f", validation IoU {metrics.mean_iou:.3f}, found {metrics.found:.0%}"
+        state.epoch = epoch + 1
+        state.rows.append(row)
+        if score > state.best_score:
+            state.best_score, state.best_epoch = score, epoch + 1
+            state_dir(self._run_dir).mkdir(exist_ok=True)
+            save_weights(self.model, state_dir(self._run_dir) / BEST_NAME)
+            text += " (best so far)"
+        save_state(self._run_dir, self.model, state)
+        write_results(self._run_dir / "results.csv", state.rows)
+        self._progress.say(text)
+        if state.epoch - state.best_epoch >= self._patience:
+            self._progress.say(f"stopping early: no better score for {self._patience} epochs")
+            self.model.stop_training = True
+
+    def close(self) -> None:
+        """End the bar, also when training ends by an error."""
+        if self._bar_context is not None:
+            self._bar_context.__exit__(None, None, None)
+            self._bar_context = self._bar = None
+
+
+class TensorBoardLog(keras.callbacks.Callback):  # type: ignore[misc]
+    """The row of ``results.csv`` of each epoch as TensorBoard scalars; placed after :class:`Watch`."""
+
+    def __init__(self, folder: Path, state: TrainingState) -> None:
+        super().__init__()
+        self._folder, self._state = folder, state
+        self._writer: Any = None
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        import tensorflow as tf
+
+        if self._writer is None:
+            self._writer = tf.summary.create_file_writer(str(self._folder))
+        with self._writer.as_default():
+            for name, value in self._state.rows[-1].items():
+                tf.summary.scalar(name, value, step=epoch + 1)
+        self._writer.flush()
+
+    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+def write_results(path: Path, rows: list[dict[str, float]]) -> None:
+    """``results.csv``: a line an epoch."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, fieldnames=list(rows[-1]), extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: round(value, 6) for name, value in row.items()} for row in rows)
+    files.write_text(path, buffer.getvalue())

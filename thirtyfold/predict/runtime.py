@@ -1,0 +1,168 @@
+"""A finished model, ready to be called: LiteRT, never TensorFlow (which takes 7 s to import).
+
+``predictor = load(run_dir)``, then ``predictor(pixels)`` gives annotations.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from thirtyfold.errors import ModelError, NotInstalledError
+from thirtyfold.images import letterbox
+from thirtyfold.predict.artifact import TFLITE_NAME, Artifact, load_artifact
+from thirtyfold.predict.decoders import DECODERS, Array, Placement
+from thirtyfold.sample import Annotation
+
+if TYPE_CHECKING:
+    from thirtyfold.images import Pixels
+
+SIGNATURE = "serving_default"
+# More threads than this only get in each other's way: one picture is too little work to share.
+MAX_THREADS = 8
+
+
+class Predictor:
+    """Pixels in, annotations out. Belongs to one thread at a time; two threads load two.
+
+    ``threshold`` is the score from which something counts as found: the model's own
+    unless :func:`load` was given another. ``model_ms`` is how long the network itself took
+    for the last picture, in milliseconds.
+    """
+
+    def __init__(self, artifact: Artifact, weights: bytes, *, name: str, threshold: float | None = None) -> None:
+        self.artifact = artifact
+        self.threshold = artifact.score_threshold if threshold is None else threshold
+        self.model_ms = 0.0
+        self._interpreter = _interpreter(weights, name)
+        self._input, self._outputs = _tensors(self._interpreter, artifact, name)
+        self._decoder = DECODERS[artifact.decoder]
+
+    def __call__(self, pixels: Pixels, *, threshold: float | None = None) -> tuple[Annotation, ...]:
+        """What is found in RGB uint8 ``pixels`` (height, width, 3), best score first.
+
+        Rectangles in pixels of ``pixels``, clipped to it, of score ``threshold`` or more.
+        """
+        height, width = pixels.shape[:2]
+        square, scale, offset_xy = letterbox(pixels, self.artifact.size)
+        placement = Placement(size=self.artifact.size, scale=scale, offset_xy=offset_xy, image_wh=(width, height))
+        return self._decoder.decode(
+            self.outputs(square),
+            self.artifact.classes,
+            self.threshold if threshold is None else threshold,
+            self.artifact.decoder_options,
+            placement,
+        )
+
+    def outputs(self, square: Pixels) -> dict[str, Array]:
+        """The network's raw outputs by name for one letterboxed picture, uint8 (size, size, 3)."""
+        started = time.perf_counter()
+        self._interpreter.set_tensor(self._input, square[None])
+        self._interpreter.invoke()
+        outputs = {name: self._interpreter.get_tensor(index) for name, index in self._outputs.items()}
+        self.model_ms = (time.perf_counter() - started) * 1000
+        return outputs
+
+
+def load(run_dir: Path, *, threshold: float | None = None) -> Predictor:
+    """The model of a finished run folder.
+
+    Raises :class:`ModelError` if a file is missing, corrupt or does not fit the others, and
+    :class:`NotInstalledError` without LiteRT.
+    """
+    artifact, weights = load_artifact(run_dir)
+    return Predictor(artifact, weights, name=str(run_dir / TFLITE_NAME), threshold=threshold)
+
+
+def _interpreter(weights: bytes, name: str) -> Any:
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise NotInstalledError(
+            f"LiteRT, which runs the models, cannot be imported ({error}); "
+            "install it with `python -m pip install ai-edge-litert`"
+        ) from error
+    try:
+        with _without_info_lines():
+            # From the bytes whose hash was checked: the file may change meanwhile.
+            interpreter = Interpreter(model_content=weights, num_threads=_threads())
+            interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise ModelError(f"{name}: is not a model that LiteRT can run ({error}); export or train it again") from error
+    return interpreter
+
+
+def _tensors(interpreter: Any, artifact: Artifact, name: str) -> tuple[int, dict[str, int]]:
+    """Tensor numbers of the input and of each output, checked against ``model.json``.
+
+    Found once: setting tensors by number is faster than calling the signature by names.
+    """
+    if artifact.decoder not in DECODERS:
+        raise ModelError(
+            f"{name}: its outputs are of a kind this version does not know ({artifact.decoder}); update thirtyfold"
+        )
+    if SIGNATURE not in interpreter.get_signature_list():
+        raise ModelError(f"{name}: has no signature {SIGNATURE!r}; export it again")
+    signature = interpreter.get_signature_runner(SIGNATURE)
+    inputs, outputs = signature.get_input_details(), signature.get_output_details()
+    square = (1, artifact.size, artifact.size, 3)
+    expect = f"one input `image` of shape {square}, uint8"
+    if list(inputs) != ["image"] or _shape(inputs["image"]) != square or inputs["image"]["dtype"].__name__ != "uint8":
+        raise ModelError(f"{name}: takes {_described(inputs)}, but its model.json says {expect}; export it again")
+    last = {"scores": len(artifact.classes), "boxes": 4}
+    for output, rank in DECODERS[artifact.decoder].output_ranks.items():
+        shape = _shape(outputs[output]) if output in outputs else ()
+        if len(shape) != rank or shape[0] != 1 or shape[-1] != last[output]:
+            raise ModelError(
+                f"{name}: gives {_described(outputs)}, but model.json says {len(artifact.classes)} classes and the "
+                f"decoder {artifact.decoder!r}; export it again"
+            )
+    wanted = DECODERS[artifact.decoder].output_ranks
+    return int(inputs["image"]["index"]), {output: int(outputs[output]["index"]) for output in wanted}
+
+
+def _shape(details: Mapping[str, Any]) -> tuple[int, ...]:
+    return tuple(int(side) for side in details["shape"])
+
+
+def _described(tensors: Mapping[str, Mapping[str, Any]]) -> str:
+    return ", ".join(f"{name} {_shape(details)}" for name, details in tensors.items()) or "nothing"
+
+
+def _threads() -> int:
+    # The cores this process may use, which in a container are fewer than the machine has.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, MAX_THREADS)
+
+
+@contextlib.contextmanager
+def _without_info_lines() -> Iterator[None]:
+    """Keep LiteRT's "INFO: Created TensorFlow Lite XNNPACK delegate" off stderr, and nothing else.
+
+    It comes from C++ and heeds no setting, so the file descriptor is turned aside for the
+    milliseconds of loading; whatever else was written there comes out afterwards.
+    """
+    try:
+        sys.stderr.flush()
+        aside = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
+        real = os.dup(2)
+    except (OSError, AttributeError, ValueError):
+        yield  # no stderr to keep clean
+        return
+    try:
+        os.dup2(aside.fileno(), 2)
+        yield
+    finally:
+        os.dup2(real, 2)
+        os.close(real)
+        with aside:
+            aside.seek(0)
+            others = [line for line in aside if not line.startswith(b"INFO:")]
+        for line in others:
+            os.write(2, line)
