@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import pytest
 from thirtyfold import doctor
-from thirtyfold.annotate.labelme_app import Labelme
+from thirtyfold.annotate.labelme_program import Labelme
 from thirtyfold.errors import NotInstalledError
 
 GIB = 1 << 30
@@ -30,6 +30,7 @@ def fake_cv2(*, version: str = "4.12.0", headless: bool = False, cascades: str =
 # --- the real machine -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_real_examination_covers_everything_and_ends_with_0_or_7() -> None:
     command = [sys.executable, "-m", "thirtyfold", "doctor", "--json"]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)

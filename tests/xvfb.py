@@ -2,50 +2,94 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
+import struct
 import subprocess
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+from thirtyfold.images import Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """A running Xvfb; ``environment`` is for programs that are to appear on it."""
+
+    environment: dict[str, str]
+    framebuffer: Path
+
+    def xdotool(self, *arguments: str) -> str:
+        """What xdotool prints; empty where it failed."""
+        done = subprocess.run(
+            ["xdotool", *arguments], env=self.environment, capture_output=True, text=True, check=False
+        )
+        return done.stdout.strip()
+
+    def window(self, title: str) -> str:
+        """The number of the visible window of that title, when it is there."""
+        wait_until(lambda: self.xdotool("search", "--onlyvisible", "--name", title))
+        return self.xdotool("search", "--onlyvisible", "--name", title).split()[0]
+
+    def pixels(self) -> Pixels:
+        """What is on the screen, RGB (height, width, 3). The file is an X window dump (XWDFile.h)."""
+        data = self.framebuffer.read_bytes()
+        header = struct.unpack(">25I", data[:100])
+        width, height, bytes_per_line, colors = header[4], header[5], header[12], header[19]
+        rows = np.frombuffer(data, np.uint8, height * bytes_per_line, header[0] + 12 * colors)
+        return rows.reshape(height, bytes_per_line // 4, 4)[:, :width, 2::-1].copy()
+
+    def ask_to_close(self, window: str) -> None:
+        """What the cross in a window's corner does: a WM_DELETE_WINDOW message (ICCCM, 4.2.8.1)."""
+        x11 = ctypes.CDLL("libX11.so.6")
+        x11.XOpenDisplay.restype = ctypes.c_void_p
+        x11.XInternAtom.restype = ctypes.c_ulong
+        display = ctypes.c_void_p(x11.XOpenDisplay(self.environment["DISPLAY"].encode()))
+        protocols = x11.XInternAtom(display, b"WM_PROTOCOLS", 0)
+        delete = x11.XInternAtom(display, b"WM_DELETE_WINDOW", 0)
+        client_message = 33
+        # XClientMessageEvent: type, serial, send_event, display, window, message_type, format, data[5]
+        event = struct.pack("@iLiPLLi5l", client_message, 0, 1, 0, int(window), protocols, 32, delete, 0, 0, 0, 0)
+        x11.XSendEvent(display, ctypes.c_ulong(int(window)), 0, ctypes.c_long(0), event.ljust(192, b"\0"))
+        x11.XCloseDisplay(display)
 
 
 @contextmanager
-def screen_of_its_own(number: int) -> Iterator[dict[str, str]]:
-    """Start Xvfb as display ``:number``; gives the environment for programs on it. Skips where there is no Xvfb."""
+def screen_of_its_own(number: int) -> Iterator[Screen]:
+    """Start Xvfb as display ``:number``. Skips where it is not installed."""
     for program in ("Xvfb", "xdotool"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed (apt-get install xvfb xdotool)")
     if Path(f"/tmp/.X11-unix/X{number}").exists():  # noqa: S108 - where X servers put it
         pytest.skip(f"display :{number} is in use")
-    process = subprocess.Popen(
-        ["Xvfb", f":{number}", "-screen", "0", "1280x800x24", "-nolisten", "tcp"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    environment = {name: value for name, value in os.environ.items() if name != "WAYLAND_DISPLAY"}
-    environment["DISPLAY"] = f":{number}"
-    try:
-        wait_until(lambda: xdotool(environment, "getdisplaygeometry") != "")
-        yield environment
-    finally:
-        process.terminate()
-        process.wait(10)
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen(
+            ["Xvfb", f":{number}", "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-fbdir", folder],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        environment = {name: value for name, value in os.environ.items() if name != "WAYLAND_DISPLAY"}
+        screen = Screen({**environment, "DISPLAY": f":{number}"}, Path(folder) / "Xvfb_screen0")
+        try:
+            wait_until(lambda: screen.xdotool("getdisplaygeometry"))
+            yield screen
+        finally:
+            process.terminate()
+            process.wait(10)
 
 
-def xdotool(environment: dict[str, str], *arguments: str) -> str:
-    done = subprocess.run(["xdotool", *arguments], env=environment, capture_output=True, text=True, check=False)
-    return done.stdout.strip()
-
-
-def wait_until(condition: object, seconds: float = 30.0) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:
     """Ask every 50 ms; fails the test when the time is over."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if condition():  # type: ignore[operator]
+        if condition():
             return
         time.sleep(0.05)
     pytest.fail(f"waited for {seconds:.0f} seconds in vain")

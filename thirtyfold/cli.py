@@ -178,7 +178,7 @@ def augment(
     else:
         console.print_facts(f"Augmented {dataset}", result.facts())
     if result.problems:
-        raise DataError(f"{len(result.problems)} photos were left out, first {result.problems[0]}")
+        raise DataError(f"{len(result.problems)} of the photos left out, first {result.problems[0]}")
 
 
 @app.command()

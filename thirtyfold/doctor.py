@@ -19,7 +19,7 @@ from typing import Any
 
 from thirtyfold import screen
 from thirtyfold.annotate import qt_libraries
-from thirtyfold.annotate.labelme_app import find_labelme
+from thirtyfold.annotate.labelme_program import find_labelme
 from thirtyfold.errors import NotInstalledError, ThirtyfoldError
 
 _GIB = 1 << 30

@@ -102,25 +102,33 @@ def write_jpeg(path: Path, pixels: Pixels, *, quality: int = 95, durable: bool =
     files.write_bytes(path, encode_jpeg(pixels, quality=quality), durable=durable)
 
 
+def letterbox_placement(width: int, height: int, size: int) -> tuple[float, tuple[float, float]]:
+    """Where a picture of ``width`` × ``height`` lies in a letterbox square of ``size`` pixels.
+
+    The scale and the (x, y) offset: ``square_xy = image_xy * scale + offset``.
+    """
+    scale = size / max(width, height)
+    new_width, new_height = max(1, round(width * scale)), max(1, round(height * scale))
+    return scale, (float((size - new_width) // 2), float((size - new_height) // 2))
+
+
 def letterbox(pixels: Pixels, size: int) -> tuple[Pixels, float, tuple[float, float]]:
     """Fit an image into a square of ``size`` pixels without changing its proportions.
 
-    Returns the square (size, size, 3), uint8, grey (114) where nothing is; the scale;
-    and the (x, y) offset of the picture in it: ``square_xy = image_xy * scale + offset``.
+    Returns the square (size, size, 3), uint8, grey (114) where nothing is, and
+    :func:`letterbox_placement`'s scale and offset.
     """
     import cv2
     import numpy as np
 
     height, width = pixels.shape[:2]
-    scale = size / max(height, width)
-    new_width, new_height = max(1, round(width * scale)), max(1, round(height * scale))
-    shrunk = cv2.resize(
-        pixels, (new_width, new_height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    )
+    scale, offset = letterbox_placement(width, height, size)
+    new_wh = max(1, round(width * scale)), max(1, round(height * scale))
+    shrunk = cv2.resize(pixels, new_wh, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     square = np.full((size, size, 3), 114, np.uint8)
-    left, top = (size - new_width) // 2, (size - new_height) // 2
-    square[top : top + new_height, left : left + new_width] = shrunk
-    return square, scale, (float(left), float(top))
+    left, top = int(offset[0]), int(offset[1])
+    square[top : top + new_wh[1], left : left + new_wh[0]] = shrunk
+    return square, scale, offset
 
 
 def _is_cut_jpeg(data: bytes) -> bool:

@@ -14,14 +14,8 @@ from pathlib import Path
 
 import cv2
 import pytest
-from thirtyfold.annotate.labelme_app import (
-    Labelme,
-    annotate,
-    command_for,
-    config_for,
-    environment_for_qt,
-    find_labelme,
-)
+from thirtyfold.annotate.labelme_app import annotate
+from thirtyfold.annotate.labelme_program import Labelme, command_for, config_for, environment_for_qt, find_labelme
 from thirtyfold.annotate.options import AnnotateOptions
 from thirtyfold.annotate.progress import labelling_progress
 from thirtyfold.datasets import labelme_json
@@ -153,9 +147,9 @@ def not_installed(name: str) -> str:
 
 def test_importing_opencv_leaves_no_trace_in_the_childs_environment() -> None:
     show = (
-        "import json, os; from thirtyfold.annotate.labelme_app import _started_with, environment_for_qt;"
+        "import json, os; from thirtyfold.annotate.labelme_program import environment_for_qt, started_with;"
         "before = dict(os.environ); import cv2; after = dict(os.environ);"
-        "print(json.dumps([before, after, environment_for_qt(os.environ, _started_with())]))"
+        "print(json.dumps([before, after, environment_for_qt(os.environ, started_with())]))"
     )
     for mine in ({}, {"LD_LIBRARY_PATH": "/mine:/yours", "QT_QPA_PLATFORM_PLUGIN_PATH": "/my/plugins"}):
         env = {name: value for name, value in os.environ.items() if not name.startswith(("QT_", "LD_"))} | mine
@@ -263,7 +257,7 @@ def test_a_label_file_deleted_in_labelme_is_kept_and_said(dataset: Dataset) -> N
 
 def test_a_crash_is_told_with_its_last_words_and_keeps_what_was_drawn(dataset: Dataset) -> None:
     script = 'save("0001.jpg", [face]); print("qt.qpa: boom", file=sys.stderr, flush=True); os.abort()'
-    with pytest.raises(NotInstalledError, match=r"signal 6.*qt.qpa: boom.*labels of 1 photos are kept"):
+    with pytest.raises(NotInstalledError, match=r"signal 6.*qt.qpa: boom.*labels of 1 photo are kept"):
         annotate(dataset, AnnotateOptions(), labelme=pretend(script))
     assert labelme_json.read(dataset.images_dir / "0001.json").annotations[0].label == "face"
 
@@ -303,7 +297,7 @@ annotate(Dataset(Path({str(dataset.root)!r})), AnnotateOptions(), labelme=preten
     heard = Heard()
     seen = 'assert sorted(os.listdir("photos")) == ["0002.jpg", "0003.jpg"], os.listdir("photos")'
     annotate(dataset, AnnotateOptions(), labelme=pretend(seen), progress=heard)
-    assert heard.lines[0] == "1 labels of a session that was cut off are now beside their photos"
+    assert heard.lines[0] == "a session was cut off: its labels of 1 photo are now in place"
     assert labelme_json.read(dataset.images_dir / "0001.json").image_path == "0001.jpg"
 
 

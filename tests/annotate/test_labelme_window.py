@@ -49,8 +49,8 @@ def annotating(desktop: Desktop, dataset: Path, *more: str, run: str = RUN) -> I
             yield process
         finally:
             if process.poll() is None:
-                process.terminate()
                 stop_labelme(process.pid)
+                process.terminate()
 
 
 def stop_labelme(parent: int) -> None:

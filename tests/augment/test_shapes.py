@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from thirtyfold.augment import shapes
 from thirtyfold.sample import Annotation
 
@@ -95,7 +94,7 @@ def test_a_cut_polygon_covers_the_pixels_that_the_whole_one_covers_in_the_frame(
         assert expected.sum() <= 300  # thinner than a pixel, or only touched along an edge
         return
     left, top, right, bottom = inside.box_xyxy
-    assert left >= 0 and top >= 0 and right <= FRAME[0] and bottom <= FRAME[1]  # noqa: PT018
+    assert left >= 0 and top >= 0 and right <= FRAME[0] and bottom <= FRAME[1]
     differing = expected != _raster(inside.points)
     # OpenCV paints the pixels that an outline touches: only those may differ.
     outline = _raster(corners, outline=True) | _raster(inside.points, outline=True)
@@ -116,9 +115,7 @@ def _raster(points: object, *, outline: bool = False) -> np.ndarray:
 def test_a_line_is_cut_and_of_a_strip_the_longest_piece_is_kept() -> None:
     line = Annotation(label="edge", points=((-50, 40), (50, 40)), kind="line")
     assert shapes.cut(line, FRAME) == (Annotation(label="edge", points=((0, 40), (50, 40)), kind="line"), 0.5)
-    strip = Annotation(
-        label="edge", points=((10, 10), (10, -10), (30, -10), (30, 40), (60, 40)), kind="linestrip"
-    )
+    strip = Annotation(label="edge", points=((10, 10), (10, -10), (30, -10), (30, 40), (60, 40)), kind="linestrip")
     inside, share = shapes.cut(strip, FRAME)
     assert inside is not None
     assert inside.points == ((30, 0), (30, 40), (60, 40))

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-
-from tests.drawn import draw_photo, write_dataset, write_label
 from thirtyfold.datasets.samples import labels_of, read_samples, session_from_name
 from thirtyfold.errors import FileDataError, LabelError, UsageError
 from thirtyfold.images import write_jpeg
 from thirtyfold.workspace import Dataset
+
+from tests.drawn import draw_photo, write_dataset, write_label
 
 
 def test_webcam_faces_are_read_as_they_are(shared: Callable[[str], Path]) -> None:
@@ -60,7 +60,7 @@ def test_labels_drawn_on_a_picture_of_another_size_are_refused(tmp_path: Path) -
     pixels, annotations = draw_photo(1)
     write_jpeg(tmp_path / "images" / "a.jpg", pixels)
     write_label(tmp_path / "images" / "a.jpg", annotations, width=240, height=320)
-    with pytest.raises(LabelError, match="240x320, but a.jpg is 320x240"):
+    with pytest.raises(LabelError, match=r"240x320, but a\.jpg is 320x240"):
         read_samples(Dataset(tmp_path))
 
 
@@ -82,7 +82,7 @@ def test_a_session_expression_must_be_valid_and_match_every_photo() -> None:
     assert session_from_name("^([a-z]+)_", "milk_002.jpg") == "milk"
     assert session_from_name("^[a-z]+", "milk_002.jpg") == "milk"
     assert session_from_name("^(x)?milk", "milk_002.jpg") == "milk"
-    with pytest.raises(UsageError, match="does not match 17.jpg"):
+    with pytest.raises(UsageError, match=r"does not match 17\.jpg"):
         session_from_name("^([a-z]+)_", "17.jpg")
     with pytest.raises(UsageError, match="not a regular expression"):
         session_from_name("([", "17.jpg")

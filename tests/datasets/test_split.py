@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from tests.drawn import draw_photo, write_dataset
 from thirtyfold.datasets.samples import read_samples
 from thirtyfold.datasets.split import check_split, make_split, read_split, split_dataset
 from thirtyfold.datasets.split_options import SplitOptions
@@ -20,6 +18,8 @@ from thirtyfold.images import write_jpeg
 from thirtyfold.progress import Silent
 from thirtyfold.sample import Sample
 from thirtyfold.workspace import Dataset
+
+from tests.drawn import draw_photo, write_dataset
 
 
 class Heard(Silent):
@@ -35,9 +35,7 @@ session_sizes = st.lists(st.integers(1, 40), min_size=1, max_size=15)
 
 def photos_of(sizes: list[int]) -> dict[str, str]:
     """Photo → session, sessions of these sizes."""
-    return {
-        f"{session}_{number}.jpg": f"s{session}" for session, size in enumerate(sizes) for number in range(size)
-    }
+    return {f"{session}_{number}.jpg": f"s{session}" for session, size in enumerate(sizes) for number in range(size)}
 
 
 @given(sizes=session_sizes, seed=st.integers(0, 99), val=st.floats(0, 0.45), test=st.floats(0, 0.45))
@@ -153,6 +151,7 @@ def test_photos_that_look_alike_stay_together_where_nobody_wrote_sessions_down(t
             write_jpeg(tmp_path / "images" / f"{shot}_{scene}.jpg", pixels, quality=quality)
     split = split_dataset(Dataset(tmp_path), SplitOptions())
     assert split.how == "near-duplicates"
+    assert "say so with --group-by" in split.note
     assert len(set(split.groups.values())) == 6
     for scene in range(6):
         assert len({split.parts[f"{shot}_{scene}.jpg"] for shot in range(3)}) == 1

@@ -11,7 +11,7 @@ import pytest
 from thirtyfold import screen
 from thirtyfold.datasets.samples import read_samples
 from thirtyfold.errors import CameraError, ModelError, NotInstalledError, UsageError
-from thirtyfold.images import Pixels
+from thirtyfold.images import Pixels, read_rgb
 from thirtyfold.live.loop import run_live
 from thirtyfold.live.options import LiveOptions
 from thirtyfold.live.stats import LiveResult
@@ -175,14 +175,16 @@ def test_a_saved_frame_has_the_boxes_of_that_very_frame(tiny_run: Path, tmp_path
     (sample,) = read_samples(dataset)
     assert result.reviewed == (sample.image_path,)
     assert (sample.session or "").startswith("review-")
-    pixels = cv2.cvtColor(cv2.imread(str(sample.image_path)), cv2.COLOR_BGR2RGB).astype(int)
     (box,) = [annotation.box_xyxy for annotation in sample.annotations or ()]
-    skin = (np.abs(pixels - (224, 172, 140)) < 40).all(axis=-1)
-    rows, columns = np.nonzero(skin)
-    # Wrapped around the edge or not, the box is where the skin is on this photo.
-    assert box == pytest.approx((columns.min(), rows.min(), columns.max() + 1, rows.max() + 1), abs=6)
-    # No numbers and boxes are burnt in.
-    assert np.abs(pixels[:14, :60] - np.roll(draw_photo(3)[0], -(320 - 0), axis=1)[:14, :60]).mean() < 90
+    pixels, (truth,) = draw_photo(3)
+    moved = round(truth.box_xyxy[0] - box[0])
+    saved = read_rgb(sample.image_path).astype(int)
+    # The camera had moved the face so far on this very frame (the model sees every second pixel) ...
+    differences = [np.abs(saved - np.roll(pixels, -shift, axis=1)) for shift in range(moved - 2, moved + 3)]
+    difference = min(differences, key=lambda array: float(array.mean()))
+    assert difference.mean() < 7
+    # ... and no numbers are burnt in.
+    assert difference[:40].mean(axis=-1).max() < 50
 
 
 def test_the_threshold_can_be_turned_and_decides_what_is_saved(
@@ -228,7 +230,7 @@ def test_a_window_that_cannot_be_is_an_error_and_auto_goes_on_without(
     tiny_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(screen, "window_problem", lambda: "there is no screen")
-    with pytest.raises(NotInstalledError, match="there is no screen.*--view none"):
+    with pytest.raises(NotInstalledError, match=r"there is no screen.*--view none"):
         run_live(tiny_run, LiveOptions(view="window"), open_source=no_camera)
     result = run_live(tiny_run, LiveOptions(view="auto"), open_source=lambda source: ScriptedCamera(3))
     assert result.view == "none"

@@ -2,8 +2,6 @@ import json
 from pathlib import Path
 
 import pytest
-
-from tests.drawn import draw_photo, write_dataset, write_label
 from thirtyfold import files
 from thirtyfold.datasets.split import split_dataset
 from thirtyfold.datasets.split_options import SplitOptions
@@ -14,6 +12,8 @@ from thirtyfold.model.options import TrainOptions
 from thirtyfold.progress import Silent
 from thirtyfold.sample import Annotation
 from thirtyfold.workspace import Dataset
+
+from tests.drawn import draw_photo, write_dataset, write_label
 
 
 class Heard(Silent):
@@ -54,7 +54,7 @@ def test_the_parts_of_the_split_are_gathered_whole(drawn_dataset: Path) -> None:
 
 
 def test_without_a_split_the_error_names_the_next_command(drawn_dataset: Path) -> None:
-    with pytest.raises(SplitError, match="thirtyfold (split|augment)"):
+    with pytest.raises(SplitError, match=r"thirtyfold (split|augment)"):
         gathered(drawn_dataset)
 
 
@@ -64,7 +64,7 @@ def test_a_split_that_tears_a_session_apart_is_refused(drawn_dataset: Path) -> N
     raw = json.loads(path.read_text())
     raw["photos"][torn]["part"] = "test"
     files.write_json(path, raw)
-    with pytest.raises(SplitError, match="session|both sides"):
+    with pytest.raises(SplitError, match=r"session|both sides"):
         gathered(drawn_dataset)
 
 

@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import pytest
-
 from thirtyfold.model.evaluate import Judged, best_threshold, by_session, iou, match, measure
 from thirtyfold.sample import Annotation, BoxXyxy, Sample
 

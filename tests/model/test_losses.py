@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-
 from thirtyfold.model.losses import heatmap_loss, localization_loss, presence_loss
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import keras
 import pytest
-
 from thirtyfold.errors import ModelError, NotInstalledError, UsageError
 from thirtyfold.model.backbones import BACKBONES
 from thirtyfold.model.options import TrainOptions
@@ -62,7 +61,7 @@ def test_a_download_that_is_not_the_published_file_leaves_nothing_behind(tmp_pat
 
 
 def test_a_connection_that_breaks_leaves_nothing_behind_and_says_so(tmp_path: Path) -> None:
-    with server(CONTENT, claim=len(CONTENT) + 5) as url, pytest.raises(NotInstalledError, match="broke|incomplete"):
+    with server(CONTENT, claim=len(CONTENT) + 5) as url, pytest.raises(NotInstalledError, match=r"broke|incomplete"):
         fetch(Download(name="w.h5", url=url, md5=None), tmp_path / "w.h5", SILENT)
     assert list(tmp_path.iterdir()) == []
 

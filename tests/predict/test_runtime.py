@@ -105,16 +105,6 @@ def test_predicting_never_imports_tensorflow_and_says_nothing_on_stderr(tiny_run
     assert done.stderr == ""
 
 
-def test_what_others_write_to_stderr_while_a_model_loads_comes_out(capfd: pytest.CaptureFixture[str]) -> None:
-    import os
-
-    from thirtyfold.predict.runtime import _without_info_lines
-
-    with _without_info_lines():
-        os.write(2, b"INFO: a delegate was created\nWARNING: something real\n")
-    assert capfd.readouterr().err == "WARNING: something real\n"
-
-
 def read_card(run: Path) -> Any:
     """The card of a run whose weights no longer fit to it."""
     import json

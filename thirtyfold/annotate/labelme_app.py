@@ -1,77 +1,35 @@
-"""The real labelme, started as a program of its own on the photos that need labels.
-
-labelme is GPL and has no Python interface: it is never imported here.
-https://github.com/wkentaro/labelme
-"""
+"""A session of annotating: the real labelme on the photos that need labels, and its labels brought home."""
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
-import re
-import shutil
 import signal
 import subprocess
-import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from thirtyfold import files, screen
 from thirtyfold.annotate import qt_libraries
+from thirtyfold.annotate.labelme_program import (
+    Labelme,
+    command_for,
+    config_for,
+    environment_for_qt,
+    find_labelme,
+    last_lines,
+    started_with,
+)
 from thirtyfold.annotate.options import AnnotateOptions
 from thirtyfold.annotate.staging import NOTHING_HERE, PHOTOS, Staging, left_over, stage
 from thirtyfold.errors import DataError, NothingToDo, NotInstalledError, UsageError
 from thirtyfold.progress import SILENT, Progress
 from thirtyfold.workspace import Dataset
 
-# With OpenCV's windowed build in the same environment labelme aborts: one of its own needs
-# tries `import cv2`, which points Qt at OpenCV's plugins. That import is optional there.
-_RUN_LABELME = """\
-import runpy, sys
-sys.modules["cv2"] = None
-runpy.run_module("labelme", run_name="__main__", alter_sys=True)
-"""
-
 _CONFIG = "labelme.yaml"
 _LOG = "labelme.log"
 _POLL_SECONDS = 1.0
-_LAST_LINES = 6
 
-_OPENCV_QT = re.compile(r"[/\\]cv2[/\\]qt[/\\]")
-_OPENCV_LIBRARIES = re.compile(r"[/\\]cv2[/\\]\.\.[/\\]")
-_QT_VARIABLES = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
 # Somebody ended labelme on purpose; on Windows there is no SIGKILL.
 _STOPPED = tuple(-getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGKILL", "SIGHUP") if hasattr(signal, name))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Labelme:
-    """How labelme is started here. ``bundled``: from our own environment, else a program on the PATH."""
-
-    version: str
-    command: tuple[str, ...]
-    bundled: bool
-
-    @property
-    def major(self) -> int:
-        match = re.match(r"\d+", self.version)
-        return int(match.group()) if match else 0
-
-
-def find_labelme(version_of: Callable[[str], str] = importlib.metadata.version, path: str | None = None) -> Labelme:
-    """labelme of our own environment, else a ``labelme`` on the PATH. Raises :class:`NotInstalledError`.
-
-    ``version_of`` tells a distribution's version, or raises ``PackageNotFoundError``;
-    ``path`` is searched instead of the PATH.
-    """
-    try:
-        version = version_of("labelme")
-    except importlib.metadata.PackageNotFoundError:
-        return _labelme_on_path(path)
-    # -P: the folder that labelme works in must not be searched for modules.
-    return _supported(Labelme(version=version, command=(sys.executable, "-P", "-c", _RUN_LABELME), bundled=True))
 
 
 def annotate(
@@ -118,58 +76,6 @@ def annotate(
         _judge(status, log, staging.brought, progress)
 
 
-def command_for(labelme: Labelme, *, config: str, photos: str) -> list[str]:
-    """The command line for labelme 5, 6 or 7; ``config`` and ``photos`` are names in its working folder."""
-    # labelme 7 remembers, by folder, where labels were saved to last time; --output overrules it.
-    return [*labelme.command, "--logger-level", "warning", "--config", config, "--output", photos, photos]
-
-
-def config_for(labelme: Labelme, options: AnnotateOptions) -> dict[str, Any]:
-    """labelme's settings file. The person's own ``~/.labelmerc`` is neither read nor changed.
-
-    Everything goes through the file: on the command line a label may hold no comma, and
-    the options are named differently in 5 (``--nodata --autosave --validatelabel``),
-    6 and 7. A setting that a version does not know is an error window there.
-    """
-    return {
-        "auto_save": True,
-        "store_data" if labelme.major < 6 else "with_image_data": False,
-        "labels": list(options.labels),
-        "validate_label": "exact",
-        "sort_labels": False,
-        "flags": [NOTHING_HERE],
-        # With one label only, a click on it in the label list answers the question for good.
-        "display_label_popup": len(options.labels) > 1,
-        "shortcuts": {"create_rectangle": ["Ctrl+R", "R"]},
-    }
-
-
-def environment_for_qt(environ: Mapping[str, str], started_with: Mapping[str, str]) -> dict[str, str]:
-    """``environ`` as the user had it, before ``import cv2`` pointed Qt and the loader at OpenCV's own files.
-
-    OpenCV overwrites ``QT_QPA_PLATFORM_PLUGIN_PATH`` and ``QT_QPA_FONTDIR`` and prepends to
-    ``LD_LIBRARY_PATH`` (``cv2/__init__.py``, ``cv2/config-3.py``); a child inherits that.
-    ``started_with`` is what this process was started with.
-    """
-    result = dict(environ)
-    for name in _QT_VARIABLES:
-        if _OPENCV_QT.search(result.get(name, "") + os.sep):
-            del result[name]
-            before = started_with.get(name, "")
-            if before and not _OPENCV_QT.search(before + os.sep):
-                result[name] = before
-    if "LD_LIBRARY_PATH" in result:
-        entries = result["LD_LIBRARY_PATH"].split(os.pathsep)
-        kept = [entry for entry in entries if not _OPENCV_LIBRARIES.search(entry)]
-        if len(kept) < len(entries):
-            # OpenCV leaves a trailing separator behind, which means "the current folder" to the loader.
-            kept = [entry for entry in kept if entry]
-            del result["LD_LIBRARY_PATH"]
-            if kept:
-                result["LD_LIBRARY_PATH"] = os.pathsep.join(kept)
-    return result
-
-
 def _run(labelme: Labelme, staging: Staging, options: AnnotateOptions, poll_seconds: float) -> int:
     """Start labelme, bring its labels home while it runs, and return what it ended with."""
     folder = staging.folder
@@ -179,7 +85,7 @@ def _run(labelme: Labelme, staging: Staging, options: AnnotateOptions, poll_seco
         process = subprocess.Popen(
             command_for(labelme, config=_CONFIG, photos=PHOTOS),
             cwd=folder,
-            env=environment_for_qt(os.environ, _started_with()),
+            env=environment_for_qt(os.environ, started_with()),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -222,11 +128,11 @@ def _bring_home(dataset: Dataset, progress: Progress) -> None:
         return
     _finish(staging, progress)
     if staging.brought:
-        progress.say(f"{staging.brought} labels of a session that was cut off are now beside their photos")
+        progress.say(f"a session was cut off: its labels of {_photos(staging.brought)} are now in place")
 
 
 def _judge(status: int, log: str, brought: int, progress: Progress) -> None:
-    kept = f"; the labels of {brought} photos are kept" if brought else ""
+    kept = f"; the labels of {_photos(brought)} are kept" if brought else ""
     if status == 0:
         return
     if status in _STOPPED:
@@ -237,11 +143,11 @@ def _judge(status: int, log: str, brought: int, progress: Progress) -> None:
     if "Qt platform plugin" in log:
         raise NotInstalledError(
             "labelme cannot open a window, Qt finds no way to the screen; "
-            f"`thirtyfold doctor` names the missing libraries. It said: {_last_lines(log)}{kept}"
+            f"`thirtyfold doctor` names the missing libraries. It said: {last_lines(log)}{kept}"
         )
     how = f"signal {-status}" if status < 0 else f"exit code {status}"
     raise NotInstalledError(
-        f"labelme ended with an error ({how}): {_last_lines(log) or 'it said nothing'}{kept}; "
+        f"labelme ended with an error ({how}): {last_lines(log) or 'it said nothing'}{kept}; "
         "`thirtyfold doctor` checks its installation"
     )
 
@@ -276,37 +182,8 @@ def _say_how(labelme: Labelme, count: int, options: AnnotateOptions, progress: P
     progress.say("Everything is saved as you draw. Close the window when you are done.")
 
 
-def _labelme_on_path(path: str | None) -> Labelme:
-    program = shutil.which("labelme", path=path)
-    if program is None:
-        raise NotInstalledError(
-            f"labelme is not installed here; install it: {sys.executable} -m pip install 'labelme>=5.5' "
-            "(where that fails, as on Linux on ARM: sudo apt-get install -y labelme)"
-        )
-    env = environment_for_qt(os.environ, _started_with())
-    result = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, timeout=120, env=env)
-    match = re.search(r"labelme (\d+(?:\.\d+)*)", result.stdout)
-    if match is None:
-        raise NotInstalledError(
-            f"{program}: does not start ({_last_lines(result.stderr) or 'it said nothing'}); install it again"
-        )
-    return _supported(Labelme(version=match.group(1), command=(program,), bundled=False))
-
-
-def _supported(labelme: Labelme) -> Labelme:
-    if labelme.major < 5:
-        raise NotInstalledError(f"labelme {labelme.version} is too old, 5 or newer is needed; update it")
-    return labelme
-
-
-def _started_with() -> dict[str, str]:
-    """The environment this process was started with; empty where the system does not tell."""
-    try:
-        raw = Path("/proc/self/environ").read_bytes()
-    except OSError:
-        return {}
-    pairs = (os.fsdecode(entry).partition("=") for entry in raw.split(b"\0") if entry)
-    return {name: value for name, _, value in pairs}
+def _photos(count: int) -> str:
+    return "1 photo" if count == 1 else f"{count} photos"
 
 
 def _read_log(path: Path) -> str:
@@ -314,8 +191,3 @@ def _read_log(path: Path) -> str:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-
-
-def _last_lines(log: str) -> str:
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    return " | ".join(lines[-_LAST_LINES:])

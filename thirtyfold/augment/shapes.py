@@ -6,8 +6,10 @@ height) that of the last. A frame is (width, height).
 A polygon or line travels as its vertices. A rectangle and a circle travel as the ends
 of two diameters of the ellipse inside: where the picture is flipped, cropped or scaled
 that gives exactly the moved rectangle, and where it is turned the box around the turned
-*ellipse*. The box around the turned corners would grow by up to 41 % a side at 45° and
-no longer touch the object; faces, hands and most things that are boxed are round.
+*ellipse*. The box around the turned corners grows with every degree and no longer touches the
+object; faces, hands and most things that are boxed are round. Measured against what the
+YuNet face detector finds in turned webcam frames (its own boxes were turned): mean IoU
+0.94 at 8° and 0.93 at 15° with the ellipse, 0.79 and 0.68 with the corners.
 """
 
 from __future__ import annotations

@@ -11,13 +11,13 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from thirtyfold import files
 from thirtyfold.augment.engines import COPIES_A_PROCESS, run_jobs
+from thirtyfold.augment.folder import make_room
 from thirtyfold.augment.jobs import Job
 from thirtyfold.augment.options import AugmentOptions
 from thirtyfold.augment.preview import write_sheet
@@ -28,7 +28,7 @@ from thirtyfold.datasets.augmented import Manifest
 from thirtyfold.datasets.samples import read_sample
 from thirtyfold.datasets.split import Split, plan_split, read_split, write_split
 from thirtyfold.datasets.split_options import SplitOptions
-from thirtyfold.errors import DataError, FileDataError, ImageError, UsageError
+from thirtyfold.errors import DataError, FileDataError, ImageError
 from thirtyfold.progress import SILENT, Progress
 from thirtyfold.sample import Sample
 from thirtyfold.workspace import Dataset
@@ -75,16 +75,16 @@ class AugmentResult:
         facts = {
             "photos": f"{self.photos:,}",
             "copies": f"{self.copies:,} in {self.folder}",
-            "made now": f"{self.made:,} in {self.seconds:.1f} s ({self.images_per_second:,.0f} a second)",
-            "without any shape": f"{self.negatives:,}",
-            "shapes": f"{self.shapes:,}, and {self.lost:,} left the picture",
         }
+        if self.made:
+            facts["made now"] = f"{self.made:,} in {self.seconds:.1f} s ({self.images_per_second:,.0f} a second)"
+            facts["without any shape"] = f"{self.negatives:,}"
+            facts["shapes"] = f"{self.shapes:,}, and {self.lost:,} left the picture"
         if self.unlabelled:
             facts["skipped, no label yet"] = f"{self.unlabelled:,}"
         if self.not_moved:
             facts["can't be moved yet"] = ", ".join(f"{count} x {kind}" for kind, count in self.not_moved.items())
-        if self.made:
-            facts["look at"] = str(self.folder / augmented.PREVIEW)
+        facts["look at"] = str(self.folder / augmented.PREVIEW)
         return facts
 
 
@@ -104,58 +104,19 @@ def augment_dataset(dataset: Dataset, options: AugmentOptions, *, progress: Prog
         samples, unlabelled = _train_samples(dataset, split, problems)
         _explain(dataset, samples, unlabelled, problems, progress)
         manifest = _manifest(samples, split, recipe, options)
-        _make_room(dataset, manifest, progress)
-        return _fill(dataset, samples, split, recipe, options, manifest, problems, unlabelled, progress)
-
-
-def _fill(
-    dataset: Dataset,
-    samples: Sequence[Sample],
-    split: Split,
-    recipe: Recipe,
-    options: AugmentOptions,
-    manifest: Manifest,
-    problems: list[FileDataError],
-    unlabelled: int,
-    progress: Progress,
-) -> AugmentResult:
-    started = time.perf_counter()
-    folder = augmented.copies_dir(dataset)
-    there = augmented.finished_copies(folder)
-    wanted = manifest.stems()
-    missing = sum(stem not in there for stem in wanted)
-    made: Counter[str] = Counter()
-    if missing:
-        if missing < len(wanted):
-            progress.say(f"{len(wanted) - missing:,} of {len(wanted):,} copies are there already; making the rest")
-        jobs = _jobs(samples, split, recipe, options, folder, there)
+        make_room(dataset, manifest, progress)
+        started = time.perf_counter()
+        there = augmented.finished_copies(augmented.copies_dir(dataset))
+        missing = sum(stem not in there for stem in manifest.stems())
+        jobs = _jobs(dataset, samples, split, recipe, options, there)
         processes = min(options.processes, max(1, missing // COPIES_A_PROCESS))
-        try:
-            with progress.bar("Augmenting", total=missing, unit=" images") as bar:
-                for done in run_jobs(jobs, processes):
-                    bar.advance(done.copies)
-                    made.update(copies=done.copies, negatives=done.negatives, shapes=done.shapes, lost=done.lost)
-                    if done.problem is not None and done.problem.path not in {other.path for other in problems}:
-                        problems.append(done.problem)
-                        progress.say(f"Left out: {done.problem}")
-        except KeyboardInterrupt:
-            progress.say(
-                f"{len(wanted) - missing + made['copies']:,} of {len(wanted):,} copies are there; the same command "
-                "makes the rest"
-            )
-            raise
-    else:
-        progress.say(f"All {len(wanted):,} copies are there")
-    left_out = tuple(sorted(error.path.name for error in problems if error.path.name in manifest.sources))
-    finished = replace(manifest, finished=True, left_out=left_out)
-    if augmented.read_manifest(dataset) != finished:
-        pictures = [folder / f"{stem}.jpg" for stem in wanted if _parent(stem) not in {Path(n).stem for n in left_out}]
-        write_sheet(dataset.augmented_dir / augmented.PREVIEW, pictures)
-        augmented.write_manifest(dataset, finished)
+        made = _make_missing(jobs, processes, manifest, missing, problems, progress)
+        left_out = tuple(sorted(error.path.name for error in problems if error.path.name in manifest.sources))
+        _finish(dataset, replace(manifest, finished=True, left_out=left_out))
     return AugmentResult(
         folder=dataset.augmented_dir,
         photos=len(samples) - len(left_out),
-        copies=len(wanted) - missing + made["copies"],
+        copies=len(manifest.stems()) - missing + made["copies"],
         made=made["copies"],
         negatives=made["negatives"],
         shapes=made["shapes"],
@@ -165,6 +126,52 @@ def _fill(
         not_moved=_not_moved(samples),
         problems=tuple(str(error) for error in problems),
     )
+
+
+def _make_missing(
+    jobs: Iterator[Job],
+    processes: int,
+    manifest: Manifest,
+    missing: int,
+    problems: list[FileDataError],
+    progress: Progress,
+) -> Counter[str]:
+    """Do the jobs and count what was made. Photos that can't be read are added to ``problems``."""
+    made: Counter[str] = Counter()
+    wanted = len(manifest.stems())
+    if not missing:
+        progress.say(f"All {wanted:,} copies are there")
+        return made
+    if missing < wanted:
+        progress.say(f"{wanted - missing:,} of {wanted:,} copies are there already; making the rest")
+    try:
+        with progress.bar("Augmenting", total=missing, unit=" images") as bar:
+            for done in run_jobs(jobs, processes):
+                bar.advance(done.copies)
+                made.update(copies=done.copies, negatives=done.negatives, shapes=done.shapes, lost=done.lost)
+                if done.problem is not None and done.problem.path not in {other.path for other in problems}:
+                    problems.append(done.problem)
+                    progress.say(f"Left out: {done.problem}")
+    except KeyboardInterrupt:
+        there = wanted - missing + made["copies"]
+        progress.say(f"{there:,} of {wanted:,} copies are there; the same command makes the rest")
+        raise
+    return made
+
+
+def _finish(dataset: Dataset, manifest: Manifest) -> None:
+    """Draw the sheet and say in the manifest that all is done, unless an earlier run has."""
+    if augmented.read_manifest(dataset) == manifest:
+        return
+    folder, left_out = augmented.copies_dir(dataset), set(manifest.left_out)
+    pictures = [
+        folder / f"{augmented.copy_stem(name, copy)}.jpg"
+        for name in manifest.sources
+        if name not in left_out
+        for copy in manifest.copies
+    ]
+    write_sheet(dataset.augmented_dir / augmented.PREVIEW, pictures)
+    augmented.write_manifest(dataset, manifest)
 
 
 def _split_of(dataset: Dataset, progress: Progress) -> Split:
@@ -217,8 +224,8 @@ def _explain(
         )
     if unlabelled:
         progress.say(
-            f"{unlabelled} train photos have no label yet and are left out; `thirtyfold annotate {dataset.root}` "
-            "opens them"
+            f"{unlabelled} of the train photos have no label yet and are left out; "
+            f"`thirtyfold annotate {dataset.root}` opens them"
         )
     if not_moved := _not_moved(samples):
         kinds = ", ".join(f"{count} of kind {kind}" for kind, count in not_moved.items())
@@ -261,7 +268,7 @@ def _opencv_version() -> str:
 
 
 def _jobs(
-    samples: Sequence[Sample], split: Split, recipe: Recipe, options: AugmentOptions, folder: Path, there: set[str]
+    dataset: Dataset, samples: Sequence[Sample], split: Split, recipe: Recipe, options: AugmentOptions, there: set[str]
 ) -> Iterator[Job]:
     for sample in samples:
         name = sample.image_path.name
@@ -276,85 +283,5 @@ def _jobs(
                 seed=options.seed,
                 copies=tuple(copies[start : start + COPIES_A_JOB]),
                 min_visible=options.min_visible,
-                folder=folder,
+                folder=augmented.copies_dir(dataset),
             )
-
-
-def _parent(stem: str) -> str:
-    return stem.rpartition("-")[0]
-
-
-def _make_room(dataset: Dataset, manifest: Manifest, progress: Progress) -> None:
-    """Leave ``augmented/`` with this manifest and nothing of any other run.
-
-    A folder made from something else is moved aside whole and then emptied of what we
-    made: new copies go into a fresh one, since refilling a folder is ten times slower on
-    some file systems, and a file that somebody else put there is never deleted.
-    """
-    folder = dataset.augmented_dir
-    for aside in sorted(dataset.root.glob(f"{folder.name}.old-*")):
-        _remove_ours(aside, progress)
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder}: is a file, but the copies go into a folder of this name; move it away")
-    old = augmented.read_manifest(dataset)
-    if old is not None and old.inputs == manifest:
-        _remove_torn(augmented.copies_dir(dataset))
-        return
-    if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
-        if old is None:
-            raise UsageError(
-                f"{folder}: holds files but no {augmented.MANIFEST} of ours, so it can't be told what they were made "
-                "from; move or delete the folder and run the same command again"
-            )
-        changed = [
-            item.name for item in fields(Manifest) if getattr(old.inputs, item.name) != getattr(manifest, item.name)
-        ]
-        progress.say(f"The copies in {folder} were made from other {_words(changed)}: they are made anew")
-        number = 1
-        while (aside := folder.with_name(f"{folder.name}.old-{number}")).exists():
-            number += 1
-        try:
-            folder.rename(aside)
-        except OSError as error:
-            raise files.writing_failed(folder, error) from error
-        _remove_ours(aside, progress)
-    augmented.write_manifest(dataset, manifest)
-
-
-def _words(changed: Sequence[str]) -> str:
-    words = {"sources": "photos or labels", "recipe_fingerprint": "steps of the recipe", "min_visible": "--min-visible"}
-    return ", ".join(words.get(name, name) for name in changed)
-
-
-def _remove_ours(aside: Path, progress: Progress) -> None:
-    """Delete the copies in a folder that was moved aside, and the folder if nothing else is in it."""
-    manifest = augmented.read_manifest_of(aside)
-    if manifest is None:
-        return  # emptied before; what is in it is somebody else's
-    images = aside / "images"
-    try:
-        for stem in manifest.stems():
-            label_path = images / f"{stem}.json"
-            if augmented.is_ours(label_path) or not label_path.exists():
-                label_path.with_suffix(".jpg").unlink(missing_ok=True)
-                label_path.unlink(missing_ok=True)
-        _remove_torn(images)
-        (aside / augmented.PREVIEW).unlink(missing_ok=True)
-        if images.is_dir() and not any(images.iterdir()):
-            images.rmdir()
-        # The manifest goes last: as long as it is there, a removal that was killed is taken up again.
-        (aside / augmented.MANIFEST).unlink()
-        if any(aside.iterdir()):
-            progress.say(f"{aside}: kept, as it holds files that thirtyfold did not make")
-        else:
-            aside.rmdir()
-    except OSError as error:
-        raise files.writing_failed(aside / augmented.MANIFEST, error) from error
-
-
-def _remove_torn(images: Path) -> None:
-    """Delete the temporary files that a killed process left. Torn copies need nothing: they are written anew."""
-    if images.is_dir():
-        for path in images.iterdir():
-            if path.name.startswith(".") and path.suffix == ".tmp":
-                path.unlink(missing_ok=True)

@@ -83,16 +83,24 @@ class PreviewWindow:
             self._sized = True
         cv2.imshow(TITLE, cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR))
         key = cv2.waitKey(1) & 0xFF
-        if key in (ord("q"), ord("Q"), _ESCAPE) or cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:
+        if key in (ord("q"), ord("Q"), _ESCAPE) or not self._is_open():
             return Action.STOP
         return {ord(" "): Action.TAKE, ord("b"): Action.BACK, ord("B"): Action.BACK}.get(key)
 
     def close(self) -> None:
         import cv2
 
-        if cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= 1:
+        if self._is_open():
             cv2.destroyWindow(TITLE)
             cv2.waitKey(1)
+
+    def _is_open(self) -> bool:
+        import cv2
+
+        try:
+            return cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= 1
+        except cv2.error:  # Qt has ended with its last window
+            return False
 
 
 def draw_preview(pixels: Pixels, state: State) -> Pixels:

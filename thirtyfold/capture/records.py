@@ -42,6 +42,11 @@ def kept(dataset: Dataset) -> dict[str, dict[str, Any]]:
     return rows
 
 
+def session_names(dataset: Dataset) -> set[str]:
+    """Every session that was ever started here."""
+    return {str(row["session"]) for row in files.read_json_lines(dataset.captures_path) if "session" in row}
+
+
 def photo_row(
     *, name: str, session: str, taken_at: datetime, source: str, data: bytes, measured: Measure, **more: Any
 ) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 
 from thirtyfold import files, screen
@@ -30,6 +31,8 @@ ALREADY_TAKEN = "taken before"
 _SAYS_NOTHING = ("images", "photos", "frames", "train", "val", "test")
 # So often the window is redrawn while the camera gives nothing.
 _POLL_SECONDS = 0.05
+# After so long a person is told that the camera is silent.
+_SILENT_SECONDS = 2.0
 
 
 def capture(
@@ -95,7 +98,7 @@ class _Visit:
         self._timing = timing
         self._now = now
         self._source = public_name(options.source)
-        self._session = safe_name(options.session or _session_name(camera, options.source, now()))
+        self._session = safe_name(options.session or _session_name(dataset, camera, options.source, now()))
         self._chooser = Chooser(
             every=0.0 if isinstance(camera, FolderCamera) else options.every,
             live=camera.live,
@@ -108,7 +111,6 @@ class _Visit:
         self._counts: Counter[str] = Counter()
         self._known: set[str] = set()
         self._number = 0
-        self._taken_index = -1
 
     def run(self) -> CaptureResult:
         """From the first frame to the last photo."""
@@ -141,24 +143,31 @@ class _Visit:
     def _take_photos(self, reader: NewestFrame, bar: Bar) -> str:
         shown: Frame | None = None
         seen = -1
+        asked = False
+        silent_polls = 0
         while len(self.images) < self._options.count:
             frame = reader.get(seen, _POLL_SECONDS)
             if frame is None:
                 if reader.ended:
                     return "camera died" if reader.error else "source ended"
+                silent_polls += 1
+                if silent_polls == round(_SILENT_SECONDS / _POLL_SECONDS):
+                    self._progress.say(f"{self._camera.name}: no picture just now; waiting for it to come back")
             else:
-                shown, seen = frame, frame.index
+                shown, seen, silent_polls = frame, frame.index, 0
                 self._next_shot(frame.seconds, bar)
-                choice = self._chooser.offer(frame)
-                if choice is not None:
+                if asked:
+                    asked = False
+                    self._keep(Choice(frame=frame, measured=measure(frame.pixels)), frame.seconds, bar, asked=True)
+                elif choice := self._chooser.offer(frame):
                     self._keep(choice, frame.seconds, bar)
             if self._preview is None or shown is None:
                 continue
             match self._preview.show(shown.pixels, self._state(shown.seconds)):
                 case Action.STOP:
                     return "stopped"
-                case Action.TAKE if len(self.images) < self._options.count and shown.index != self._taken_index:
-                    self._keep(Choice(frame=shown, measured=measure(shown.pixels)), shown.seconds, bar, asked=True)
+                case Action.TAKE:
+                    asked = True  # of the next frame, as the one shown may have been taken already
                 case Action.BACK:
                     self._take_back(shown.seconds, bar)
                 case _:
@@ -189,7 +198,6 @@ class _Visit:
             return
         name = self._save(choice, data)
         self._known.add(digest)
-        self._taken_index = choice.frame.index
         self._chooser.took(choice, at_seconds=seconds)
         self._flash.fire()
         bar.advance()
@@ -301,10 +309,10 @@ class _Visit:
         if result.ended != "source ended":
             return
         said = f"{self._camera.name} ended: only {len(result.images)} photos in {result.frames_read} frames"
-        if isinstance(self._camera, FolderCamera):
+        if isinstance(self._camera, FolderCamera) or not self._options.every:
             advice = "; --keep-all keeps the similar ones too" if result.refused else ""
         else:
-            advice = f"; for more, use --every {max(0.0, self._options.every / 2):.2g} or --keep-all"
+            advice = f"; for more, use --every {self._options.every / 2:.2g} or --keep-all"
         self._progress.say(said + advice)
 
 
@@ -319,13 +327,16 @@ def _wanted_preview(camera: Camera, options: CaptureOptions, progress: Progress)
     return PreviewWindow()
 
 
-def _session_name(camera: Camera, source: str, now: datetime) -> str:
+def _session_name(dataset: Dataset, camera: Camera, source: str, now: datetime) -> str:
     """A new name for each visit to a camera; a recording keeps its own.
 
     Taken twice under two names, the same recording would land on both sides of a split.
     """
     if camera.live:
-        return now.strftime("%Y%m%d-%H%M%S")
+        stamp = now.strftime("%Y%m%d-%H%M%S")
+        taken = records.session_names(dataset)
+        names = (stamp if number == 1 else f"{stamp}-{number}" for number in count(1))
+        return next(name for name in names if name not in taken)
     path = Path(source).expanduser()
     if path.is_dir() and path.name.lower() in _SAYS_NOTHING:
         return path.resolve().parent.name

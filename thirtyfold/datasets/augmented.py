@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from thirtyfold import files
-from thirtyfold.datasets.samples import read_samples
+from thirtyfold.datasets.samples import read_sample
 from thirtyfold.errors import DataError, UsageError
 from thirtyfold.sample import Sample
 from thirtyfold.workspace import Dataset
@@ -133,7 +133,8 @@ def read_copies(dataset: Dataset) -> list[Sample]:
             f"{dataset.augmented_dir}: {missing} copies are still missing; run `thirtyfold augment {dataset.root}` "
             "again, it goes on where it stopped"
         )
-    return [sample for sample in read_samples(Dataset(dataset.augmented_dir)) if sample.image_path.stem in expected]
+    folder = copies_dir(dataset)
+    return [read_sample(folder / f"{stem}.jpg", folder / f"{stem}.json") for stem in sorted(expected)]
 
 
 def is_ours(label_path: Path) -> bool:

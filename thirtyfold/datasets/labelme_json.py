@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeGuard
 
 from thirtyfold import files
 from thirtyfold.errors import LabelError
@@ -184,7 +184,7 @@ def _two_corners(points: tuple[Point, ...], where: str, label: str, path: Path) 
     return "rectangle", ((left, top), (right, bottom))
 
 
-def _is_finite(raw: Any) -> bool:
+def _is_finite(raw: Any) -> TypeGuard[float]:
     """Whether it is a number that a float can hold."""
     try:
         return isinstance(raw, (int, float)) and not isinstance(raw, bool) and math.isfinite(raw)

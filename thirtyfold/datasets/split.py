@@ -14,16 +14,14 @@ import random
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from thirtyfold import files
 from thirtyfold.datasets.augmented import read_manifest
-from thirtyfold.datasets.fingerprint import look_alikes, perceptual_hash
-from thirtyfold.datasets.samples import capture_sessions, session_from_name
+from thirtyfold.datasets.sessions import LOOKS, find_sessions
 from thirtyfold.datasets.split_options import SplitOptions
-from thirtyfold.errors import DataError, ImageError, SplitError, UsageError
-from thirtyfold.images import read_rgb
+from thirtyfold.errors import DataError, SplitError, UsageError
 from thirtyfold.progress import SILENT, Progress
 from thirtyfold.sample import Sample
 from thirtyfold.workspace import Dataset
@@ -31,6 +29,10 @@ from thirtyfold.workspace import Dataset
 FORMAT = 1
 PARTS = ("train", "val", "test")
 BLOCKS = "blocks of time"
+_GUESSED = (
+    "No sessions are written down, so photos that look alike were kept together; if you know which belong together, "
+    "say so with --group-by"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +130,7 @@ def plan_split(dataset: Dataset, options: SplitOptions, *, progress: Progress = 
     paths = dataset.image_paths()
     if not paths:
         raise DataError(f"{dataset.images_dir}: no photos; take some with `thirtyfold capture {dataset.root}`")
-    groups, how = _sessions(dataset, options, progress)
+    groups, how = find_sessions(dataset, options.group_by, progress=progress)
     labelled = {path.name for path in paths if dataset.label_path(path).exists()}
     times = {
         str(row["image"]): str(row["time"])
@@ -136,7 +138,10 @@ def plan_split(dataset: Dataset, options: SplitOptions, *, progress: Progress = 
         if "image" in row and "time" in row
     }
     order = sorted(groups, key=lambda name: (times.get(name, ""), _natural(name)))
-    return make_split({name: groups[name] for name in order}, options, how=how, labelled=labelled)
+    split = make_split({name: groups[name] for name in order}, options, how=how, labelled=labelled)
+    if how == LOOKS and split.leak_free:
+        return replace(split, note=f"{_GUESSED}. {split.note}".rstrip(" "))
+    return split
 
 
 def make_split(
@@ -226,43 +231,6 @@ def check_split(split: Split, samples: Sequence[Sample] = ()) -> None:
                 f"{sample.image_path.name} is a copy of {name}, which is now {part}: the copies were made from another "
                 "split; run `thirtyfold augment` again"
             )
-
-
-def _sessions(dataset: Dataset, options: SplitOptions, progress: Progress) -> tuple[dict[str, str], str]:
-    """Photo → session, and where that is known from."""
-    names = [path.name for path in dataset.image_paths()]
-    if options.group_by is not None:
-        return {name: session_from_name(options.group_by, name) for name in names}, f"--group-by {options.group_by}"
-    recorded = capture_sessions(dataset)
-    groups = {name: recorded[name] for name in names if name in recorded}
-    if len(groups) == len(names):
-        return groups, "captures.jsonl"
-    guessed = _look_alike_sessions(dataset, groups, progress)
-    return guessed, "captures.jsonl, and near-duplicates for the rest" if groups else "near-duplicates"
-
-
-def _look_alike_sessions(dataset: Dataset, recorded: Mapping[str, str], progress: Progress) -> dict[str, str]:
-    """Sessions by looks; a photo that looks like one of a recorded session belongs to that one."""
-    paths = dataset.image_paths()
-    hashes: dict[str, int] = {}
-    with progress.bar("Comparing photos", total=len(paths), unit="photos") as bar:
-        for path in paths:
-            try:
-                hashes[path.name] = perceptual_hash(read_rgb(path))
-            except ImageError as error:
-                progress.say(f"{error}; it counts as a session of its own")
-            bar.advance()
-    group_of = dict(zip(hashes, look_alikes(list(hashes.values())), strict=True))
-    members: dict[int, list[str]] = {}
-    for name, number in group_of.items():
-        members.setdefault(number, []).append(name)
-    sessions: dict[str, str] = {}
-    for path in paths:
-        name = path.name
-        alike = members[group_of[name]] if name in group_of else [name]
-        known = next((recorded[other] for other in alike if other in recorded), None)
-        sessions[name] = recorded.get(name) or known or f"like {alike[0]}"
-    return sessions
 
 
 def _choose(sessions: Sequence[str], weights: Mapping[str, int], options: SplitOptions) -> tuple[dict[str, str], str]:

@@ -5,6 +5,7 @@ Nothing else in this room opens a window. Ask :func:`thirtyfold.screen.window_pr
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -60,8 +61,10 @@ class Window:
 
         if self._open and not self._closed:
             self._closed = True
-            cv2.destroyWindow(self._title)
-            cv2.waitKey(1)  # the window goes when its events are handled
+            # Where the window has just gone by itself, there is nothing left to close.
+            with contextlib.suppress(cv2.error):
+                cv2.destroyWindow(self._title)
+                cv2.waitKey(1)  # it goes when its events are handled
 
     def _open_for(self, pixels: Pixels) -> None:
         import cv2
@@ -79,10 +82,15 @@ class Window:
 
         if self._closed:
             return
-        key = cv2.waitKey(1)
+        try:
+            key = cv2.waitKey(1)
+            visible = cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1
+        except cv2.error:
+            # Qt ends with its last window; everything asked of it then is an error.
+            key, visible = -1, False
         command = _KEYS.get(chr(key & 0xFF).lower()) if key != -1 else None
         if command is not None:
             self._waiting.append(command)
-        if cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:
+        if not visible:
             self._closed = True
             self._waiting.append(Command.STOP)

@@ -19,7 +19,7 @@ from thirtyfold.workspace import Dataset
 class TrainingData:
     """``train`` holds the originals of the train part and their copies; ``val`` and ``test`` originals only.
 
-    ``many`` is whether a train photo holds more than one object. ``fingerprint`` is the
+    ``many``: several objects a photo are to be found, as the labels or ``--boxes`` say. ``fingerprint`` is the
     SHA-256 of the photos and labels that all of it goes back to.
     """
 
@@ -61,7 +61,7 @@ def gather(dataset: Dataset, options: TrainOptions, progress: Progress) -> Train
         val=tuple(parts["val"]),
         test=tuple(parts["test"]),
         classes=classes,
-        many=any(len(sample.annotations or ()) > 1 for sample in train),
+        many=options.boxes == "many" if options.boxes != "auto" else _several(train),
         copies=len(copies),
         fingerprint=fingerprint(dataset, photos),
         split_how=split.how,
@@ -132,6 +132,10 @@ def _classes(
                     f"{listed} ({', '.join(known)}); rename it in labelme or list it"
                 )
     return tuple(known)
+
+
+def _several(train: Sequence[Sample]) -> bool:
+    return any(len(sample.annotations or ()) > 1 for sample in train)
 
 
 def _check_presence(train: Sequence[Sample], options: TrainOptions, dataset: Dataset, progress: Progress) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 STRIDE = 8
 _WIDTH = 64  # channels of the joined map
-# Channels of the backbone that a step does without. With a handful of people in the photos the heads
+# Share of a frozen backbone's channels that a step does without. With a handful of people in the photos the heads
 # learn those people by heart otherwise: a held-out person's IoU falls from epoch 4 on (docs/training.md).
 _DROP = 0.3
 _TYPICAL_DISTANCE = 0.08  # of the square: half of a face at arm's length, where the box head starts
@@ -77,7 +77,7 @@ def build(options: TrainOptions, class_count: int) -> tuple[Any, Any]:
         scores, boxes = _global_heads(backbone(x), class_count)
     else:
         maps = feature_maps(backbone, entry.taps)
-        scores, boxes = _dense_heads(maps(x), class_count)
+        scores, boxes = _dense_heads(maps(x), class_count, drop=_DROP if options.frozen_backbone else 0.0)
     return keras.Model(image, {"scores": scores, "boxes": boxes}, name=f"detect_{options.heads}"), backbone
 
 
@@ -91,12 +91,12 @@ def _global_heads(features: Any, class_count: int) -> tuple[Any, Any]:
     return scores, boxes
 
 
-def _dense_heads(maps: Sequence[Any], class_count: int) -> tuple[Any, Any]:
+def _dense_heads(maps: Sequence[Any], class_count: int, *, drop: float) -> tuple[Any, Any]:
     joined = None
     # From the coarsest to the finest: what is there, then exactly where.
     for level, features in reversed(list(enumerate(maps))):
-        features = layers.SpatialDropout2D(_DROP, name=f"drop{level}")(features)
-        lateral = _block(features, _WIDTH, 1, f"lateral{level}")
+        thinned = layers.SpatialDropout2D(drop, name=f"drop{level}")(features)
+        lateral = _block(thinned, _WIDTH, 1, f"lateral{level}")
         if joined is not None:
             joined = layers.UpSampling2D(2, interpolation="bilinear", name=f"up{level}")(joined)
             lateral = layers.Add(name=f"join{level}")([lateral, joined])

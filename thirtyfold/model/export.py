@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import logging
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from thirtyfold import files
+from thirtyfold.native_noise import TENSORFLOW_CHAT, without_lines
 from thirtyfold.predict.runtime import SIGNATURE
 
 
@@ -45,23 +47,14 @@ def save_keras(model: Any, path: Path) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Hold back what the converter's C++ writes to stderr: pages of it, none for the user."""
-    import logging
-    import warnings
-
+    """Hold back what the converter says of itself: pages of it, none for the user."""
     logger = logging.getLogger("tensorflow")
     level = logger.level
-    saved = os.dup(2)
-    sink = os.open(os.devnull, os.O_WRONLY)
+    logger.setLevel(logging.ERROR)
     try:
-        os.dup2(sink, 2)
-        logger.setLevel(logging.ERROR)
-        with warnings.catch_warnings():
+        with without_lines(TENSORFLOW_CHAT), warnings.catch_warnings():
             # tf.lite says at every use that it moves to another package; ours is pinned.
             warnings.simplefilter("ignore")
             yield
     finally:
         logger.setLevel(level)
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(sink)

@@ -19,7 +19,7 @@ import numpy as np
 
 from thirtyfold.errors import FileDataError
 from thirtyfold.files import writing_failed
-from thirtyfold.images import letterbox, read_rgb
+from thirtyfold.images import letterbox, letterbox_placement, read_rgb
 from thirtyfold.progress import Progress
 from thirtyfold.sample import BoxXyxy, Sample
 
@@ -33,9 +33,7 @@ Encoded = Mapping[str, "NDArray[np.float32]"]
 
 def letterboxed_box(box_xyxy: BoxXyxy, sample: Sample, size: int) -> BoxXyxy:
     """A box of the upright photo as 0 to 1 of its letterboxed square, clipped to the photo."""
-    scale = size / max(sample.width, sample.height)
-    offset_x = (size - max(1, round(sample.width * scale))) // 2
-    offset_y = (size - max(1, round(sample.height * scale))) // 2
+    scale, (offset_x, offset_y) = letterbox_placement(sample.width, sample.height, size)
     left, top, right, bottom = box_xyxy
     left, right = (min(max(x, 0.0), float(sample.width)) for x in (left, right))
     top, bottom = (min(max(y, 0.0), float(sample.height)) for y in (top, bottom))

@@ -60,6 +60,11 @@ class TrainOptions:
         if self.seed < 0:
             raise UsageError(f"--seed {self.seed}: 0 or more was expected")
 
+    @property
+    def frozen_backbone(self) -> bool:
+        """Whether the backbone stays as it was loaded: dense heads on given weights."""
+        return self.heads == "dense" and self.weights != "none"
+
 
 def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:

@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
-import platform
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thirtyfold import __version__, files
 from thirtyfold.errors import FileDataError, NothingToDo, TrainingError
 from thirtyfold.model.options import TrainOptions
 from thirtyfold.model.state import BEST_NAME, TrainingState, load_state, read_args, state_dir, write_args
-from thirtyfold.predict.artifact import TFLITE_NAME, Artifact, write_artifact
-from thirtyfold.predict.decoders import DECODERS, Placement
+from thirtyfold.native_noise import TENSORFLOW_CHAT, without_lines
+from thirtyfold.predict.artifact import Artifact
 from thirtyfold.progress import SILENT, Progress
-from thirtyfold.sample import Sample
 from thirtyfold.workspace import DEFAULT_RUNS, MODEL_CARD, Dataset, find_unfinished_run, new_run
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from thirtyfold.model.data import TrainingData
-    from thirtyfold.model.evaluate import Judged
     from thirtyfold.model.tasks import Task
 
-# Below it nothing is looked at, when the best threshold is still to be found.
-_LOWEST_SCORE = 0.02
 _WEIGHT_DECAY = 0.02
 
 
@@ -80,8 +69,9 @@ def train(
     be resumed). What was reached until then stays in the run folder and can be resumed.
     """
     started = time.perf_counter()
-    _quiet_tensorflow()
+    import_tensorflow()
     from thirtyfold.model.data import gather
+    from thirtyfold.model.finish import finish
     from thirtyfold.model.tasks import load_task
 
     resumed = find_unfinished_run(options.resume, runs_dir) if options.resume else None
@@ -98,18 +88,13 @@ def train(
     write_args(run_dir, options, dataset.root)
     problems: list[FileDataError] = []
     state = _fit(model, task, run_dir, options, data, problems=problems, progress=progress)
-    artifact = _finish(model, task, run_dir, options, data, state, progress)
+    artifact = finish(model, task, run_dir, options, data, state, progress)
     return TrainResult(
         run_dir=run_dir,
         artifact=artifact,
         seconds=time.perf_counter() - started,
         problems=tuple(str(problem) for problem in problems),
     )
-
-
-def is_frozen(options: TrainOptions) -> bool:
-    """Whether the backbone stays as it was loaded: dense heads on given weights."""
-    return options.heads == "dense" and options.weights != "none"
 
 
 def _build(task: Task, options: TrainOptions, data: TrainingData, progress: Progress) -> Any:
@@ -122,7 +107,7 @@ def _build(task: Task, options: TrainOptions, data: TrainingData, progress: Prog
     model, backbone = task.build(options, len(data.classes))
     if path is not None:
         load_backbone_weights(backbone, path)
-    backbone.trainable = not is_frozen(options)
+    backbone.trainable = not options.frozen_backbone
     steps = math.ceil(len(data.train) / options.batch)
     losses, loss_weights = task.losses(options)
     model.compile(
@@ -165,6 +150,7 @@ def _fit(
 
     from thirtyfold.model.evaluate import measure
     from thirtyfold.model.inputs import Batches, load_squares
+    from thirtyfold.model.judge import LOWEST_SCORE, judge_squares
     from thirtyfold.model.watch import TensorBoardLog, Watch
 
     state = load_state(run_dir, model)
@@ -190,7 +176,7 @@ def _fit(
 
         def validate() -> Any:
             judged = judge_squares(model, val_squares, val_samples, task, options, data)
-            return measure(judged, _LOWEST_SCORE)
+            return measure(judged, LOWEST_SCORE)
 
         watch = Watch(
             run_dir,
@@ -224,168 +210,6 @@ def _fit(
     return state
 
 
-def judge_squares(
-    model: Any,
-    squares: NDArray[np.uint8],
-    samples: Sequence[Sample],
-    task: Task,
-    options: TrainOptions,
-    data: TrainingData,
-) -> list[Judged]:
-    """What a Keras model says about letterboxed photos, in pixels of the originals."""
-    from thirtyfold.model.evaluate import Judged
-
-    name, decoder_options = task.decoder(options, many=_many(options, data))
-    judged = []
-    for start in range(0, len(samples), options.batch):
-        part = samples[start : start + options.batch]
-        outputs = model.predict_on_batch(squares[start : start + len(part)])
-        for index, sample in enumerate(part):
-            single = {key: value[index : index + 1] for key, value in outputs.items()}
-            found = DECODERS[name].decode(
-                single, data.classes, _LOWEST_SCORE, decoder_options, _placement(sample, options.size)
-            )
-            judged.append(Judged(sample=sample, predictions=found))
-    return judged
-
-
-def _placement(sample: Sample, size: int) -> Placement:
-    scale = size / max(sample.width, sample.height)
-    offset_x = (size - max(1, round(sample.width * scale))) // 2
-    offset_y = (size - max(1, round(sample.height * scale))) // 2
-    return Placement(
-        size=size, scale=scale, offset_xy=(float(offset_x), float(offset_y)), image_wh=(sample.width, sample.height)
-    )
-
-
-def _many(options: TrainOptions, data: TrainingData) -> bool:
-    return data.many if options.boxes == "auto" else options.boxes == "many"
-
-
-def _finish(
-    model: Any,
-    task: Task,
-    run_dir: Path,
-    options: TrainOptions,
-    data: TrainingData,
-    state: TrainingState,
-    progress: Progress,
-) -> Artifact:
-    """Export, compare the export with Keras, choose the threshold, evaluate, draw, and write ``model.json``."""
-    from thirtyfold.model.evaluate import best_threshold, by_session, measure
-    from thirtyfold.model.export import save_keras, to_tflite
-    from thirtyfold.model.plots import plot_curves, plot_predictions
-    from thirtyfold.model.report import write_report
-    from thirtyfold.predict.runtime import Predictor
-
-    progress.say("exporting")
-    save_keras(model, run_dir / "model.keras")
-    weights = to_tflite(model, options.size)
-    files.write_bytes(run_dir / TFLITE_NAME, weights)
-    name, decoder_options = task.decoder(options, many=_many(options, data))
-    artifact = Artifact(
-        task=options.task,
-        classes=data.classes,
-        size=options.size,
-        decoder=name,
-        decoder_options=decoder_options,
-        sha256=hashlib.sha256(weights).hexdigest(),
-        training=_training_facts(options, data, state.epoch, state.best_epoch),
-        versions=_versions(),
-    )
-    predictor = Predictor(artifact, weights, name=str(run_dir / TFLITE_NAME))
-    judged = {part: _judge(predictor, samples) for part, samples in (("val", data.val), ("test", data.test))}
-    threshold = best_threshold(judged["val"])
-    metrics: dict[str, Any] = {
-        "tflite_against_keras": _compare_export(predictor, model, data.val or data.test, options),
-    }
-    for part, items in judged.items():
-        if items:
-            metrics[part] = measure(items, threshold).to_dict()
-            metrics[part]["sessions"] = {key: value.to_dict() for key, value in by_session(items, threshold).items()}
-    artifact = replace(artifact, score_threshold=threshold, metrics=metrics)
-    plots = run_dir / "plots"
-    plot_curves(plots / "curves.png", state.rows)
-    for part, items in judged.items():
-        plot_predictions(plots / f"{part}_predictions.png", items, threshold)
-    write_report(run_dir, artifact)
-    write_artifact(run_dir, artifact)
-    return artifact
-
-
-def _judge(predictor: Any, samples: Sequence[Sample]) -> list[Judged]:
-    from thirtyfold.images import read_rgb
-    from thirtyfold.model.evaluate import Judged
-
-    judged = []
-    for sample in samples:
-        try:
-            pixels = read_rgb(sample.image_path)
-        except FileDataError:
-            continue  # named when it was read for training
-        judged.append(Judged(sample=sample, predictions=predictor(pixels, threshold=_LOWEST_SCORE)))
-    return judged
-
-
-def _compare_export(predictor: Any, model: Any, samples: Sequence[Sample], options: TrainOptions) -> dict[str, Any]:
-    """The largest differences between ``model.tflite`` and Keras over photos, raw outputs before any threshold.
-
-    ``largest_box_difference_px`` is in pixels of the input square, over boxes of cells with a score of 0.1 or more.
-    """
-    import numpy as np
-
-    from thirtyfold.images import letterbox, read_rgb
-
-    score_difference = box_difference = 0.0
-    for sample in samples:
-        try:
-            square, _, _ = letterbox(read_rgb(sample.image_path), options.size)
-        except FileDataError:
-            continue
-        ours, theirs = predictor.outputs(square), model.predict_on_batch(square[None])
-        score_difference = max(score_difference, float(np.abs(ours["scores"] - theirs["scores"]).max()))
-        sure = np.asarray(theirs["scores"]).max(axis=-1) >= 0.1
-        difference = np.abs(ours["boxes"] - theirs["boxes"])
-        difference = difference[sure] if options.heads == "dense" else difference
-        box_difference = max(box_difference, float(difference.max(initial=0.0)) * options.size)
-    return {
-        "photos": len(samples),
-        "largest_score_difference": round(score_difference, 6),
-        "largest_box_difference_px": round(box_difference, 4),
-    }
-
-
-def _training_facts(options: TrainOptions, data: TrainingData, epochs_done: int, best_epoch: int) -> dict[str, Any]:
-    return {
-        "options": {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(options).items()},
-        "frozen_backbone": is_frozen(options),
-        "train_photos": len(data.train),
-        "copies": data.copies,
-        "val_photos": len(data.val),
-        "test_photos": len(data.test),
-        "epochs_done": epochs_done,
-        "best_epoch": best_epoch,
-        "data_fingerprint": data.fingerprint,
-        "split": data.split_how,
-        "split_leak_free": data.leak_free,
-    }
-
-
-def _versions() -> Mapping[str, str]:
-    from importlib.metadata import version
-
-    import keras
-    import tensorflow as tf
-
-    return {
-        "thirtyfold": __version__,
-        "python": platform.python_version(),
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
-        "albumentations": version("albumentations"),
-    }
-
-
 def _resumed_options(run_dir: Path, asked: TrainOptions) -> TrainOptions:
     """The options the run was started with; only the number of epochs may grow."""
     if (run_dir / MODEL_CARD).exists():
@@ -394,7 +218,10 @@ def _resumed_options(run_dir: Path, asked: TrainOptions) -> TrainOptions:
     return replace(started_with, epochs=max(started_with.epochs, asked.epochs), resume=asked.resume)
 
 
-def _quiet_tensorflow() -> None:
-    # Has to be set before the import: pages about CPU features and missing CUDA otherwise.
+def import_tensorflow() -> None:
+    """Import TensorFlow and Keras without their chat; 7 s, so only where something is trained."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    with without_lines(TENSORFLOW_CHAT):
+        import keras  # noqa: F401 - for what it prints
+        import tensorflow  # noqa: F401

@@ -5,17 +5,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thirtyfold.errors import ModelError, NotInstalledError
 from thirtyfold.images import letterbox
+from thirtyfold.native_noise import LITERT_CHAT, without_lines
 from thirtyfold.predict.artifact import TFLITE_NAME, Artifact, load_artifact
 from thirtyfold.predict.decoders import DECODERS, Array, Placement
 from thirtyfold.sample import Annotation
@@ -89,7 +87,7 @@ def _interpreter(weights: bytes, name: str) -> Any:
             "install it with `python -m pip install ai-edge-litert`"
         ) from error
     try:
-        with _without_info_lines():
+        with without_lines(LITERT_CHAT):
             # From the bytes whose hash was checked: the file may change meanwhile.
             interpreter = Interpreter(model_content=weights, num_threads=_threads())
             interpreter.allocate_tensors()
@@ -139,30 +137,3 @@ def _threads() -> int:
     # The cores this process may use, which in a container are fewer than the machine has.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, MAX_THREADS)
-
-
-@contextlib.contextmanager
-def _without_info_lines() -> Iterator[None]:
-    """Keep LiteRT's "INFO: Created TensorFlow Lite XNNPACK delegate" off stderr, and nothing else.
-
-    It comes from C++ and heeds no setting, so the file descriptor is turned aside for the
-    milliseconds of loading; whatever else was written there comes out afterwards.
-    """
-    try:
-        sys.stderr.flush()
-        aside = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
-        real = os.dup(2)
-    except (OSError, AttributeError, ValueError):
-        yield  # no stderr to keep clean
-        return
-    try:
-        os.dup2(aside.fileno(), 2)
-        yield
-    finally:
-        os.dup2(real, 2)
-        os.close(real)
-        with aside:
-            aside.seek(0)
-            others = [line for line in aside if not line.startswith(b"INFO:")]
-        for line in others:
-            os.write(2, line)
