@@ -1,11 +1,11 @@
-"""Live against the loop that every notebook has: read a frame, `model.predict`, draw, show; one thread.
+"""Live against the loop that every notebook has: read a frame, `model.predict`, show; all on one thread.
 
     python benchmarks/live.py --run runs/detect/1 --source clip.mkv [--seconds 10]
 
-Both in one run, one after the other, on the same frames and with the same drawing. The
-source is read as fast as it is taken ("throughput") and at its own pace, the way a camera
+Both in one run, one after the other, on the same frames; neither draws. The source is
+read as fast as it is taken ("throughput") and at its own pace, the way a camera
 gives frames ("paced"); a file shorter than that is read in a circle. `age` is the time from
-a frame's arrival to it being drawn; the notebook's paced frames wait in the camera's buffer
+a frame's arrival to its turn to be shown; the notebook's paced frames wait in the camera's buffer
 of four, as OpenCV keeps it. Without a `model.keras` in the run the baseline is left out.
 """
 
@@ -24,7 +24,6 @@ import cv2
 import numpy as np
 from thirtyfold.capture.camera import open_camera
 from thirtyfold.capture.frames import Frame
-from thirtyfold.drawing import draw_annotations
 from thirtyfold.images import Pixels, letterbox
 from thirtyfold.live.loop import run_live
 from thirtyfold.live.options import LiveOptions
@@ -96,9 +95,8 @@ def one_thread(detect: Callable[[Pixels], Any], camera: Circle, *, paced: bool) 
             continue
         frame = buffer.pop(0)
         before = time.perf_counter()
-        found = detect(frame.pixels)
+        detect(frame.pixels)
         model_times.append(time.perf_counter() - before)
-        draw_annotations(frame.pixels, found)
         ages.append(time.perf_counter() - frame.read_at)
     seconds = time.perf_counter() - started
     return Measured(

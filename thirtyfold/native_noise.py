@@ -23,7 +23,7 @@ def without_lines(prefixes: tuple[bytes, ...]) -> Iterator[None]:
     """Hold stderr back while the block runs, then write what does not start with ``prefixes``."""
     try:
         sys.stderr.flush()
-        aside = tempfile.TemporaryFile()
+        aside = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the end of the block below
         real = os.dup(2)
     except (OSError, AttributeError, ValueError):
         yield  # no stderr to keep clean

@@ -17,7 +17,7 @@ from thirtyfold.workspace import Dataset
 
 from tests.capture.sources import mjpeg_server, moving_photo, write_video
 
-resource = pytest.importorskip("resource", reason="signals and file limits as on Linux and macOS")
+pytest.importorskip("resource", reason="signals and file limits as on Linux and macOS")
 NO_SCREEN = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
 
 
@@ -86,14 +86,17 @@ def test_an_unwritable_place_is_a_sentence(video: Path, tmp_path: Path) -> None:
 
 def test_a_full_disk_ends_with_a_sentence_and_no_half_photo(video: Path, tmp_path: Path) -> None:
     """Every file larger than 4 kB fails to be written, as on a disk that is full."""
+    limited = (
+        "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); "
+        "runpy.run_module('thirtyfold', run_name='__main__')"
+    )
     done = subprocess.run(
-        _command("faces", "--source", video, "--n", "3", "--every", "0.1"),
+        [sys.executable, "-c", limited, "capture", "faces", "--source", str(video), "--n", "3", "--every", "0.1"],
         cwd=tmp_path,
         env=NO_SCREEN,
         capture_output=True,
         text=True,
         check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
     )
     assert done.returncode == 4, done.stderr
     assert "walk_0001.jpg" in done.stderr and "Traceback" not in done.stderr

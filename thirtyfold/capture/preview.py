@@ -40,7 +40,7 @@ class Action(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What the window says. ``due_in`` is seconds until the next photo, ``None`` while nothing is due.
+    """What the window says. ``due_in`` is seconds until the next photo.
 
     ``trouble`` is why the picture is refused just now; ``flash`` that a photo was taken a moment ago.
     """
@@ -48,7 +48,7 @@ class State:
     instruction: str
     taken: int
     wanted: int
-    due_in: float | None = None
+    due_in: float = 0.0
     trouble: str = ""
     flash: bool = False
 
@@ -131,8 +131,6 @@ def draw_preview(pixels: Pixels, state: State) -> Pixels:
 def _middle_line(state: State) -> str:
     if state.trouble:
         return f"Not taken: {state.trouble}"
-    if state.due_in is None:
-        return "Ready"
     return f"Next photo in {state.due_in:.1f} s" if state.due_in > 0 else "Now"
 
 

@@ -109,6 +109,7 @@ class _Visit:
         self._flash = Flash()
         self._shot: Shot | None = None
         self._counts: Counter[str] = Counter()
+        self._kinds: dict[str, str] = {}
         self._known: set[str] = set()
         self._number = 0
 
@@ -230,8 +231,8 @@ class _Visit:
         )
         records.append(self._dataset, row)
         self.images.append(name)
-        if annotations is not None:
-            self._counts["labelled" if annotations else "empty"] += 1
+        self._kinds[name] = "unlabelled" if annotations is None else "labelled" if annotations else "empty"
+        self._counts[self._kinds[name]] += 1
         return name
 
     def _take_back(self, seconds: float, bar: Bar) -> None:
@@ -241,7 +242,6 @@ class _Visit:
         name = self.images[-1]
         folder = self._dataset.root / records.DISCARDED
         path = self._dataset.images_dir / name
-        had_label = path.with_suffix(".json").exists()
         # The line comes first: a photo without one would be adopted by the next run.
         records.append(
             self._dataset,
@@ -256,9 +256,7 @@ class _Visit:
             raise files.writing_failed(folder / name, error) from error
         self.images.pop()
         self._counts["discarded"] += 1
-        shot = self._plan[len(self.images)]
-        if had_label:
-            self._counts["empty" if shot is not None and shot.empty else "labelled"] -= 1
+        self._counts[self._kinds.pop(name)] -= 1
         self._chooser.wait_until(seconds + max(self._options.every, self._timing.new_shot))
         bar.advance(-1)
 
