@@ -25,7 +25,7 @@ from thirtyfold.workspace import Dataset
 # Each visit to the virtual camera has its own background, path and light.
 _SESSIONS = 8
 _PHOTOS_A_SESSION = 12
-_LIVE_SEED = 100  # a scene that no photo was taken of
+_LIVE_SEED = 106  # a path and a light that no photo was taken of
 _TRAIN = TrainOptions(backbone="tiny", weights="none", size=160, epochs=8, batch=32)
 
 

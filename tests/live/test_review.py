@@ -27,7 +27,7 @@ def save(dataset: Dataset, annotations: tuple[Annotation, ...] = FOUND) -> Path:
 def test_a_saved_frame_is_a_photo_with_labels_in_a_session_of_the_day(tmp_path: Path) -> None:
     dataset = Dataset(tmp_path / "faces")
     path = save(dataset)
-    assert path == tmp_path / "faces" / "images" / "review-20250304-120001.jpg"
+    assert path == tmp_path / "faces" / "images" / "review-2025-03-04_0001.jpg"
     (sample,) = read_samples(dataset)
     assert sample.session == "review-2025-03-04"
     (annotation,) = sample.annotations or ()
@@ -48,11 +48,11 @@ def test_a_frame_without_boxes_is_saved_as_verified_empty(tmp_path: Path) -> Non
 
 def test_names_never_collide_and_nothing_that_was_there_changes(tmp_path: Path) -> None:
     root = write_dataset(tmp_path / "faces", sessions=1, per_session=2)
-    (root / "images" / "review-20250304-120001.png").write_bytes(b"mine")
+    (root / "images" / "review-2025-03-04_0001.png").write_bytes(b"mine")
     before = {path: path.read_bytes() for path in (root / "images").iterdir()}
     sessions = capture_sessions(Dataset(root))
     names = [save(Dataset(root)).name for _ in range(3)]
-    assert names == [f"review-20250304-120001-{number}.jpg" for number in (2, 3, 4)]
+    assert names == [f"review-2025-03-04_000{number}.jpg" for number in (2, 3, 4)]
     assert {path: path.read_bytes() for path in before} == before
     assert capture_sessions(Dataset(root)) == sessions | dict.fromkeys(names, "review-2025-03-04")
 

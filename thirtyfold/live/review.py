@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -11,9 +9,11 @@ from datetime import datetime
 from pathlib import Path
 
 from thirtyfold import files
+from thirtyfold.capture import records
+from thirtyfold.capture.quality import measure
 from thirtyfold.datasets import labelme_json
 from thirtyfold.errors import ThirtyfoldError
-from thirtyfold.images import Pixels, encode_jpeg, is_image
+from thirtyfold.images import Pixels, encode_jpeg
 from thirtyfold.sample import Annotation
 from thirtyfold.workspace import Dataset
 
@@ -85,10 +85,12 @@ def save_for_review(
     """
     jpeg = encode_jpeg(pixels)
     height, width = pixels.shape[:2]
+    session = f"review-{now:%Y-%m-%d}"
     with dataset.lock("save the frame"):
-        image_path = _free_name(dataset, now)
+        name = f"{session}_{records.first_free_number(dataset, session):04d}.jpg"
+        image_path = dataset.images_dir / name
         label_file = labelme_json.LabelFile(
-            image_path=image_path.name,
+            image_path=name,
             width=width,
             height=height,
             annotations=tuple(_rounded(annotation) for annotation in annotations),
@@ -97,31 +99,19 @@ def save_for_review(
         # The labels first: a photo alone would count as unlabelled, and its boxes would be lost.
         labelme_json.write(image_path.with_suffix(".json"), label_file)
         files.write_bytes(image_path, jpeg)
-        line = {
-            "image": image_path.name,
-            "session": f"review-{now:%Y-%m-%d}",
-            "shot": "review",
-            "time": now.isoformat(timespec="milliseconds"),
-            "source": source,
-            "sha256": hashlib.sha256(jpeg).hexdigest(),
-        }
-        files.append_line(dataset.captures_path, json.dumps(line, ensure_ascii=False))
+        records.append(
+            dataset,
+            records.photo_row(
+                name=name,
+                session=session,
+                taken_at=now,
+                source=source,
+                data=jpeg,
+                measured=measure(pixels),
+                shot="review",
+            ),
+        )
     return image_path
-
-
-def _free_name(dataset: Dataset, now: datetime) -> Path:
-    folder = dataset.images_dir
-    taken = (
-        {path.stem for path in folder.iterdir() if is_image(path) or path.suffix == ".json"}
-        if folder.is_dir()
-        else set()
-    )
-    stem = f"review-{now:%Y%m%d-%H%M%S}"
-    number, name = 1, stem
-    while name in taken:
-        number += 1
-        name = f"{stem}-{number}"
-    return folder / f"{name}.jpg"
 
 
 def _rounded(annotation: Annotation) -> Annotation:

@@ -82,12 +82,15 @@ def build(options: TrainOptions, class_count: int) -> tuple[Any, Any]:
 
 
 def _global_heads(features: Any, class_count: int) -> tuple[Any, Any]:
+    # Max-pooled features of pretrained backbones are large; with Keras's usual weights the sigmoids start
+    # saturated, where the squared error has no slope, and stay there.
+    small = keras.initializers.RandomNormal(stddev=1e-3)
     pooled = layers.GlobalMaxPooling2D(name="class_pool")(features)
     hidden = layers.Dense(2048, activation="relu", name="class_dense")(pooled)
-    scores = layers.Dense(class_count, activation="sigmoid", name="scores")(hidden)
+    scores = layers.Dense(class_count, activation="sigmoid", kernel_initializer=small, name="scores")(hidden)
     pooled = layers.GlobalMaxPooling2D(name="box_pool")(features)
     hidden = layers.Dense(2048, activation="relu", name="box_dense")(pooled)
-    boxes = layers.Dense(4, activation="sigmoid", name="boxes")(hidden)
+    boxes = layers.Dense(4, activation="sigmoid", kernel_initializer=small, name="boxes")(hidden)
     return scores, boxes
 
 
