@@ -8,7 +8,7 @@ after that is the same code that a person's photos go through.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,21 @@ from thirtyfold.model.options import TrainOptions
 from thirtyfold.progress import SILENT, Progress
 from thirtyfold.workspace import Dataset
 
-# Each visit to the virtual camera has its own background, path and light.
-_SESSIONS = 8
-_PHOTOS_A_SESSION = 12
-_LIVE_SEED = 106  # a path and a light that no photo was taken of
-_TRAIN = TrainOptions(backbone="tiny", weights="none", size=160, epochs=8, batch=32)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoPlan:
+    """How much of everything. Each session is a visit to the virtual camera, with its own background,
+    path and light; ``live_seed`` is a path and a light that no photo was taken of.
+    """
+
+    sessions: int = 8
+    photos_a_session: int = 12
+    factor: int = 30
+    train: TrainOptions = field(
+        default_factory=lambda: TrainOptions(backbone="tiny", weights="none", size=160, epochs=8)
+    )
+    live_seed: int = 106
+    live_seconds: float = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +80,7 @@ class DemoResult:
         }
 
 
-def run_demo(folder: Path, *, progress: Progress = SILENT) -> DemoResult:
+def run_demo(folder: Path, *, plan: DemoPlan | None = None, progress: Progress = SILENT) -> DemoResult:
     """Capture, label, split, augment ×30, train a small model from nothing, and run it live.
 
     Works in a new numbered folder of ``folder``; nothing there is overwritten.
@@ -81,6 +91,7 @@ def run_demo(folder: Path, *, progress: Progress = SILENT) -> DemoResult:
     from thirtyfold.live.loop import run_live
     from thirtyfold.model.train import train
 
+    plan = plan or DemoPlan()
     started = time.perf_counter()
     steps: dict[str, float] = {}
 
@@ -91,25 +102,25 @@ def run_demo(folder: Path, *, progress: Progress = SILENT) -> DemoResult:
     here = _new_folder(folder)
     dataset = Dataset(here / "faces")
     photos = 0
-    for seed in range(_SESSIONS):
+    for seed in range(plan.sessions):
         options = CaptureOptions(
-            source=f"demo:{seed}", count=_PHOTOS_A_SESSION, every=1.0, session=f"visit{seed + 1}", preview=False
+            source=f"demo:{seed}", count=plan.photos_a_session, every=1.0, session=f"visit{seed + 1}", preview=False
         )
         photos += len(capture(dataset, options, progress=SILENT).images)
-    step("capture", f"{photos} photos in {_SESSIONS} sessions, labelled by the virtual camera")
+    step("capture", f"{photos} photos in {plan.sessions} sessions, labelled by the virtual camera")
 
     split = split_dataset(dataset, SplitOptions(), progress=progress)
-    copies = augment_dataset(dataset, AugmentOptions(factor=30), progress=progress).copies
+    copies = augment_dataset(dataset, AugmentOptions(factor=plan.factor), progress=progress).copies
     step("augment", f"{len(split.names('train'))} train photos became {copies} copies")
 
-    result = train(dataset, _TRAIN, runs_dir=here / "runs", progress=progress)
+    result = train(dataset, plan.train, runs_dir=here / "runs", progress=progress)
     test = dict(result.artifact.metrics["test"])
     step("train", f"mean IoU {test['mean_iou']:.3f} on sessions it has not seen")
 
     video = here / "live.mp4"
     live = run_live(
         result.run_dir,
-        LiveOptions(source=f"demo:{_LIVE_SEED}", view="none", save=video, max_seconds=10.0),
+        LiveOptions(source=f"demo:{plan.live_seed}", view="none", save=video, max_seconds=plan.live_seconds),
         progress=SILENT,
     )
     step("live", f"{live.fps:.0f} frames/s, drawn into {video}")

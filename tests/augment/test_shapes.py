@@ -82,6 +82,14 @@ def test_a_triangle_is_cut_to_what_the_frame_shows() -> None:
     assert share == 0.75
 
 
+def test_an_outline_that_crosses_itself_is_cut_too() -> None:
+    # Its two lobes have the same area and opposite directions: the shoelace formula gives 0.
+    inside, share = shapes.cut(polygon((10, -40), (50, 40), (50, -40), (10, 40)), FRAME)
+    assert inside is not None
+    assert inside.box_xyxy == (10, 0, 50, 40)
+    assert share == 0.5
+
+
 @given(st.lists(st.tuples(coordinates, coordinates), min_size=3, max_size=10))
 def test_a_cut_polygon_covers_the_pixels_that_the_whole_one_covers_in_the_frame(
     corners: list[tuple[float, float]],

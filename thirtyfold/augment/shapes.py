@@ -93,9 +93,8 @@ def _gather_rectangle(annotation: Annotation, points: Sequence[Point]) -> Annota
 
 
 def _cut_rectangle(annotation: Annotation, frame_wh: SizeWh) -> Cut:
-    left, top, right, bottom = annotation.box_xyxy
     inside = _clip_box(annotation.box_xyxy, frame_wh)
-    whole_area = (right - left) * (bottom - top)
+    whole_area = _box_area(annotation)
     if inside is None or whole_area <= 0:
         return None, 0.0
     share = (inside[2] - inside[0]) * (inside[3] - inside[1]) / whole_area
@@ -155,12 +154,15 @@ def _gather_vertices(annotation: Annotation, points: Sequence[Point]) -> Annotat
 
 
 def _cut_polygon(annotation: Annotation, frame_wh: SizeWh) -> Cut:
-    whole_area = _area(annotation.points)
     inside = _clip_polygon(annotation.points, frame_wh)
-    if len(inside) < 3 or whole_area <= 0:
+    if len(inside) < 3:
         return None, 0.0
-    area = _area(inside)
-    return (replace(annotation, points=tuple(inside)), min(1.0, area / whole_area)) if area > 0 else (None, 0.0)
+    left_over = replace(annotation, points=tuple(inside))
+    whole_area, area = _area(annotation.points), _area(inside)
+    if whole_area == 0 or area == 0:
+        # The lobes of an outline that crosses itself cancel each other; its box does not.
+        whole_area, area = _box_area(annotation), _box_area(left_over)
+    return (left_over, min(1.0, area / whole_area)) if area > 0 else (None, 0.0)
 
 
 def _clip_polygon(points: Sequence[Point], frame_wh: SizeWh) -> list[Point]:
@@ -184,6 +186,11 @@ def _area(points: Sequence[Point]) -> float:
     """The area of a polygon in square pixels (shoelace formula)."""
     doubled = sum(points[index - 1][0] * y - x * points[index - 1][1] for index, (x, y) in enumerate(points))
     return abs(doubled) / 2
+
+
+def _box_area(annotation: Annotation) -> float:
+    left, top, right, bottom = annotation.box_xyxy
+    return (right - left) * (bottom - top)
 
 
 def _cut_line(annotation: Annotation, frame_wh: SizeWh) -> Cut:

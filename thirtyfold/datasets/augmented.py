@@ -91,6 +91,8 @@ def read_manifest_of(folder: Path) -> Manifest | None:
         return None
     if not isinstance(raw, dict) or set(raw) != {item.name for item in fields(Manifest)}:
         return None
+    if not (isinstance(raw["sources"], dict) and isinstance(raw["factor"], int) and isinstance(raw["left_out"], list)):
+        return None
     return Manifest(**{**raw, "left_out": tuple(raw["left_out"])})
 
 

@@ -44,12 +44,14 @@ class Preprocessing(layers.Layer):  # type: ignore[misc]
 class Backbone:
     """``build(size, alpha)`` gives a headless model without weights; ``taps`` are the layers whose
     outputs have strides 8, 16 and 32. ``preprocessing`` is a mode of :class:`Preprocessing`.
+    ``rate`` is the highest learning rate at which the whole of it trains from nothing: VGG16 has no
+    batch normalization and dies at more.
     """
 
     build: Callable[[int, float], Any]
     taps: tuple[str, str, str]
     preprocessing: str
-    pretrained: bool = True
+    rate: float
 
 
 def _vgg16(size: int, alpha: float) -> Any:
@@ -76,13 +78,16 @@ def _tiny(size: int, alpha: float) -> Any:
 
 
 BACKBONES: dict[str, Backbone] = {
-    "vgg16": Backbone(build=_vgg16, taps=("block4_conv3", "block5_conv3", "block5_pool"), preprocessing="caffe"),
+    "vgg16": Backbone(
+        build=_vgg16, taps=("block4_conv3", "block5_conv3", "block5_pool"), preprocessing="caffe", rate=1e-4
+    ),
     "mobilenetv2": Backbone(
         build=_mobilenetv2,
         taps=("block_6_expand_relu", "block_13_expand_relu", "out_relu"),
         preprocessing="tf",
+        rate=1e-3,
     ),
-    "tiny": Backbone(build=_tiny, taps=("stage3", "stage4", "stage5"), preprocessing="tf", pretrained=False),
+    "tiny": Backbone(build=_tiny, taps=("stage3", "stage4", "stage5"), preprocessing="tf", rate=2e-3),
 }
 
 

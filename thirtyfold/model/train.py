@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from thirtyfold.model.tasks import Task
 
 _WEIGHT_DECAY = 0.02
+_HEADS_RATE = 2e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +109,13 @@ def _build(task: Task, options: TrainOptions, data: TrainingData, progress: Prog
     if path is not None:
         load_backbone_weights(backbone, path)
     backbone.trainable = not options.frozen_backbone
+    if path is not None:
+        # Batch normalization keeps what it knows: a hundred photos shift its running means by less
+        # than the weights move, and the network that runs is no longer the one that was trained
+        # (https://keras.io/guides/transfer_learning).
+        for layer in backbone.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.trainable = False
     steps = math.ceil(len(data.train) / options.batch)
     losses, loss_weights = task.losses(options)
     model.compile(
@@ -124,12 +132,14 @@ def _rate(options: TrainOptions, steps: int) -> Any:
     """The learning rate over the steps: as in the seed notebook for global heads, else one cosine."""
     import keras
 
+    from thirtyfold.model.backbones import BACKBONES
+
     if options.heads == "global":
         # A quarter is gone after the first epoch: (1 / 0.75 - 1) an epoch, the notebook's decay.
         return keras.optimizers.schedules.InverseTimeDecay(options.rate or 1e-4, steps, 1 / 0.75 - 1)
     total = steps * options.epochs
     warmup = min(100, total // 10)
-    rate = options.rate or 2e-3
+    rate = options.rate or (_HEADS_RATE if options.frozen_backbone else BACKBONES[options.backbone].rate)
     return keras.optimizers.schedules.CosineDecay(
         rate / 20 if warmup else rate, max(total - warmup, 1), alpha=0.01, warmup_target=rate, warmup_steps=warmup
     )
