@@ -62,7 +62,8 @@ class Sample:
     ``None`` for an *unlabelled* photo and ``()`` for a *verified empty* one: the two
     are never mixed up. ``tags`` are classes of the whole image (labelme's ticked
     flags), ``values`` its numbers (age). ``session`` is the visit to the camera it
-    came from, ``parent`` the name of the photo it is a copy of.
+    came from, ``parent`` the name of the photo it is a copy of. ``machine_made``: a model
+    drew the annotations and nobody has looked at them, so they are no truth, ``()`` included.
     """
 
     image_path: Path
@@ -74,3 +75,4 @@ class Sample:
     session: str | None = None
     parent: str | None = None
     split: str | None = None
+    machine_made: bool = False

@@ -62,6 +62,15 @@ class Desktop:
         self.do("windowfocus", "--sync", window)
         self.do("key", "--clearmodifiers", key)
 
+    def tick(self, window: str, key: str) -> None:
+        """Tick a box under Flags: ``Home`` is the first one, ``End`` the last."""
+        size = dict(line.split("=") for line in self.do("getwindowgeometry", "--shell", window).split())
+        # The empty part of the list, at the right edge: a click there only gives it the keyboard.
+        self.click(int(size["WIDTH"]) - 60, 170)
+        # Whatever key comes first only makes the first row the current one, where none was.
+        for pressed in ("Home", key, "space"):
+            self.press(window, pressed)
+
     def screen_rgb(self) -> NDArray[np.uint8]:
         """What is on the screen, RGB (height, width, 3). The file is an XWD of 32 bits a pixel."""
         data = self.framebuffer.read_bytes()

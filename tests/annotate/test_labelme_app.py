@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,7 @@ from thirtyfold.annotate.labelme_program import Labelme, command_for, config_for
 from thirtyfold.annotate.options import AnnotateOptions
 from thirtyfold.annotate.progress import labelling_progress
 from thirtyfold.datasets import labelme_json
+from thirtyfold.datasets.machine_made import marked
 from thirtyfold.errors import DataError, NothingToDo, NotInstalledError, UsageError
 from thirtyfold.images import write_jpeg
 from thirtyfold.progress import Silent
@@ -244,6 +246,118 @@ def test_deleting_the_last_box_of_a_labelled_photo_makes_it_empty(dataset: Datas
     edited = pretend('save("0001.jpg", [], nothing_here=False)')
     annotate(dataset, AnnotateOptions(every_photo=True), labelme=edited)
     assert labelme_json.read(dataset.images_dir / "0001.json").annotations == ()
+
+
+# --- photos that a model labelled ---------------------------------------------------------
+
+
+# What labelme does with a photo that has a label file: foreign keys are kept.
+EDIT = """
+def edit(photo, shapes=None, **flags):
+    path = f"photos/{photo.rsplit('.', 1)[0]}.json"
+    label = json.load(open(path))
+    label["version"] = "6.3.1"
+    label["flags"].update({name.replace("_", " "): on for name, on in flags.items()})
+    if shapes is not None: label["shapes"] = shapes(label["shapes"])
+    json.dump(label, open(path, "w"))
+"""
+
+
+@pytest.fixture
+def predicted(dataset: Dataset) -> Dataset:
+    """Two photos with a model's box, one with a model's "nothing found", and one that a person labelled."""
+    write_jpeg(dataset.images_dir / "0004.jpg", draw_photo(4)[0])
+    write_label(dataset.images_dir / "0004.jpg", draw_photo(4)[1])
+    for number in (1, 2, 3):
+        path = dataset.images_dir / f"{number:04d}.jpg"
+        write_label(path, [replace(shape, score=0.75) for shape in draw_photo(number)[1]] if number < 3 else [])
+        label_file = labelme_json.read(path.with_suffix(".json"))
+        labelme_json.write(path.with_suffix(".json"), marked(label_file, predicted_by="runs/detect/1"))
+    return dataset
+
+
+def labels(dataset: Dataset) -> dict[str, bytes]:
+    return {path.stem: path.read_bytes() for path in dataset.images_dir.glob("*.json")}
+
+
+def test_photos_that_a_model_labelled_are_opened_and_stay_as_they_are_when_nobody_says_anything(
+    predicted: Dataset,
+) -> None:
+    before, heard = labels(predicted), Heard()
+    script = """
+stems = sorted(name[:-5] for name in os.listdir("photos") if name.endswith(".json"))
+assert stems == ["0001", "0002", "0003"], stems
+assert json.load(open("photos/0001.json"))["flags"] == {"right as it is": False}
+assert json.load(open("photos/0001.json"))["shapes"][0]["score"] == 0.75
+assert json.load(open("photos/0003.json"))["flags"] == {}
+"""
+    annotate(predicted, AnnotateOptions(), labelme=pretend(script), progress=heard)
+    assert heard.lines[0] == "labelme 6.3.1 opens with 3 photos with boxes that a model drew."
+    assert any("right as it is" in line for line in heard.lines)
+    assert labels(predicted) == before
+    assert len(labelling_progress(predicted, ["face"]).machine_made) == 3
+
+
+def test_what_a_person_settled_becomes_truth_and_the_rest_waits(predicted: Dataset) -> None:
+    before = labels(predicted)
+    script = EDIT + 'edit("0001.jpg", right_as_it_is=True); edit("0003.jpg", lambda shapes: [face])'
+    annotate(predicted, AnnotateOptions(), labelme=pretend(script))
+    for number, points in ((1, draw_photo(1)[1][0].points), (3, ((9.5, 8.0), (30.0, 40.25)))):
+        raw = json.loads(labels(predicted)[f"000{number}"])
+        assert ("thirtyfold" in raw, raw["flags"]) == (False, {})
+        assert ["score" in shape for shape in raw["shapes"]] == [False]
+        assert labelme_json.from_dict(raw, Path()).annotations[0].points == points
+    assert labels(predicted)["0002"] == before["0002"]
+    progress = labelling_progress(predicted, ["face"])
+    assert (progress.labelled, progress.machine_made) == (3, ("0002.jpg",))
+
+    heard = Heard()
+    seen = 'assert sorted(os.listdir("photos")) == ["0002.jpg", "0002.json"], os.listdir("photos")'
+    annotate(predicted, AnnotateOptions(), labelme=pretend(seen), progress=heard)
+    assert heard.lines[0] == "labelme 6.3.1 opens with 1 photo with boxes that a model drew."
+
+
+def test_a_change_that_was_taken_back_leaves_the_models_labels_marked(predicted: Dataset) -> None:
+    before = labels(predicted)
+    script = (
+        EDIT
+        + """
+before = json.load(open("photos/0001.json"))["shapes"]
+edit("0001.jpg", lambda shapes: [face])
+arrived = lambda: "thirtyfold" not in json.load(open("../images/0001.json"))
+until = time.monotonic() + 30
+while not arrived() and time.monotonic() < until: time.sleep(0.02)
+assert arrived(), "did not arrive while labelme was running"
+edit("0001.jpg", lambda shapes: before)
+os.kill(os.getpid(), 9)
+"""
+    )
+    heard = Heard()
+    annotate(predicted, AnnotateOptions(), labelme=pretend(script), progress=heard, poll_seconds=0.05)
+    assert labels(predicted) == before
+    assert heard.lines[-1] == "labelme was stopped from outside (signal 9)"  # and of no labels that are kept
+
+
+def test_ticks_of_a_session_that_died_are_brought_home_with_the_marks_gone(predicted: Dataset) -> None:
+    annotate(predicted, AnnotateOptions(), labelme=pretend('import shutil; shutil.copytree("..", "../../copy")'))
+    (predicted.root.parent / "copy" / ".annotating").rename(predicted.root / ".annotating")
+    staged = predicted.root / ".annotating" / "photos" / "0001.json"
+    staged.write_text(staged.read_text().replace('"right as it is": false', '"right as it is": true'))
+
+    heard = Heard()
+    annotate(predicted, AnnotateOptions(), labelme=pretend(""), progress=heard)
+    assert heard.lines[0] == "a session was cut off: its labels of 1 photo are now in place"
+    assert "2 photos with boxes that a model drew" in heard.lines[1]
+    assert b"score" not in labels(predicted)["0001"]
+
+
+def test_unlabelled_photos_and_those_of_a_model_are_opened_together_and_counted_apart(predicted: Dataset) -> None:
+    (predicted.images_dir / "0002.json").unlink()
+    heard = Heard()
+    annotate(predicted, AnnotateOptions(), labelme=pretend(""), progress=heard)
+    assert (
+        heard.lines[0] == "labelme 6.3.1 opens with 1 photo that has no label yet and 2 with boxes that a model drew."
+    )
 
 
 def test_a_label_file_deleted_in_labelme_is_kept_and_said(dataset: Dataset) -> None:

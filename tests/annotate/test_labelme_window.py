@@ -9,15 +9,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from thirtyfold.datasets import labelme_json
+from thirtyfold.datasets.machine_made import is_machine_made, marked
 from thirtyfold.images import write_jpeg
 from thirtyfold.sample import BoxXyxy
 
 from tests.annotate.desktop import Desktop, open_desktop, wait_for
-from tests.drawn import draw_photo
+from tests.drawn import draw_photo, write_label
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="Xvfb is a Linux program")]
 
@@ -138,6 +140,43 @@ def test_labelme_killed_half_way_loses_nothing_that_was_saved(desktop: Desktop, 
     assert "stopped from outside" in err
     assert json.loads(out)["labelled"] == 1
     assert labelme_json.read(photos / "0001.json").annotations[0].label == "face"
+
+
+def test_a_models_boxes_become_truth_when_they_were_ticked_or_corrected_and_not_when_they_were_only_seen(
+    desktop: Desktop, photos: Path
+) -> None:
+    write_jpeg(photos / "0004.jpg", draw_photo(4)[0])
+    for number in (1, 2, 3, 4):
+        path = photos / f"{number:04d}.jpg"
+        # In the first photo the model found nothing.
+        write_label(path, [replace(shape, score=0.75) for shape in draw_photo(number)[1]] if number > 1 else [])
+        label_file = labelme_json.read(path.with_suffix(".json"))
+        labelme_json.write(path.with_suffix(".json"), marked(label_file, predicted_by="runs/detect/1"))
+    seen_only = (photos / "0003.json").read_bytes()
+
+    with annotating(desktop, photos.parent) as process:
+        window = window_with(desktop, "0001.jpg", process)
+        draw_around_the_face(desktop, window, key="r")
+        desktop.press(window, "d")
+        window_with(desktop, "0002.jpg", process)
+        desktop.tick(window, "End")  # right as it is
+        desktop.press(window, "d")
+        window_with(desktop, "0003.jpg", process)
+        desktop.press(window, "ctrl+s")
+        desktop.press(window, "d")
+        window_with(desktop, "0004.jpg", process)
+        desktop.tick(window, "Home")  # nothing here
+        report, err = close(window, desktop, process)
+
+    assert "4 photos with boxes that a model drew" in err
+    assert (report["labelled"], report["empty"], report["machine_made"]) == (2, 1, ["0003.jpg"]), err
+    assert (photos / "0003.json").read_bytes() == seen_only
+    drawn, ticked, emptied = (labelme_json.read(photos / f"{name}.json") for name in ("0001", "0002", "0004"))
+    assert not any(is_machine_made(label_file) for label_file in (drawn, ticked, emptied))
+    assert overlap(drawn.annotations[0].box_xyxy, draw_photo(1)[1][0].box_xyxy) > 0.9
+    assert list(ticked.annotations) == draw_photo(2)[1]
+    assert emptied.annotations == ()
+    assert [label_file.flags for label_file in (drawn, ticked, emptied)] == [{}, {}, {}]
 
 
 def test_labelme_opens_only_what_has_no_label_even_when_opencv_was_imported_first(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from thirtyfold.annotate.progress import labelling_progress
+from thirtyfold.datasets import labelme_json, machine_made
 from thirtyfold.errors import DataError
 from thirtyfold.sample import Annotation
 from thirtyfold.workspace import Dataset
@@ -20,6 +21,21 @@ def test_labelled_empty_and_unlabelled_photos_are_counted_apart(tmp_path: Path) 
     assert progress.unlabelled == ("0003.jpg",)
     assert progress.labels == {"face": 7}
     assert progress.facts()["still unlabelled"] == "1: 0003.jpg"
+    progress.raise_if_wrong()
+
+
+def test_photos_that_only_a_model_labelled_are_counted_apart_from_those_of_people(tmp_path: Path) -> None:
+    root = write_dataset(tmp_path / "faces", sessions=1, per_session=6, empty_every=6)
+    before = labelling_progress(Dataset(root), ["face"])
+    assert (before.labelled, before.empty, before.machine_made) == (5, 1, ())
+    for name in ("0002.json", "0006.json"):  # one with a face, one without
+        path = root / "images" / name
+        labelme_json.write(path, machine_made.marked(labelme_json.read(path), predicted_by="runs/detect/1"))
+    progress = labelling_progress(Dataset(root), ["face"])
+    assert (progress.photos, progress.labelled, progress.empty, progress.unlabelled) == (6, 4, 0, ())
+    assert progress.labels == {"face": 4}
+    assert progress.to_dict()["machine_made"] == ["0002.jpg", "0006.jpg"]
+    assert progress.facts()["a model's, to be looked at"] == "2: 0002.jpg, 0006.jpg"
     progress.raise_if_wrong()
 
 

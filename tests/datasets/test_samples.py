@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from thirtyfold.datasets import labelme_json, machine_made
 from thirtyfold.datasets.samples import labels_of, read_samples, session_from_name
 from thirtyfold.errors import FileDataError, LabelError, UsageError
 from thirtyfold.images import write_jpeg
@@ -42,6 +43,13 @@ def test_unlabelled_and_verified_empty_photos_are_told_apart(tmp_path: Path) -> 
     empty, unlabelled = read_samples(Dataset(tmp_path))
     assert empty.annotations == ()
     assert unlabelled.annotations is None
+
+
+def test_a_models_labels_are_told_apart_from_a_persons(drawn_dataset: Path) -> None:
+    path = drawn_dataset / "images" / "0003.json"
+    labelme_json.write(path, machine_made.marked(labelme_json.read(path), predicted_by="runs/detect/1"))
+    samples = read_samples(Dataset(drawn_dataset))
+    assert [sample.image_path.stem for sample in samples if sample.machine_made] == ["0003"]
 
 
 def test_broken_photos_and_labels_are_collected_or_raised(drawn_dataset: Path) -> None:

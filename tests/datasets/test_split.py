@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from thirtyfold.datasets import labelme_json, machine_made
 from thirtyfold.datasets.samples import read_samples
 from thirtyfold.datasets.split import check_split, make_split, read_split, split_dataset
 from thirtyfold.datasets.split_options import SplitOptions
@@ -172,6 +173,18 @@ def test_a_photo_that_cannot_be_read_is_named_and_does_not_stop_the_split(tmp_pa
     split = split_dataset(Dataset(tmp_path), SplitOptions(), progress=heard)
     assert split.groups["broken.jpg"] == "like broken.jpg"
     assert any("broken.jpg" in line for line in heard.lines)
+
+
+def test_boxes_that_only_a_model_drew_do_not_count_for_the_shares(tmp_path: Path) -> None:
+    root = write_dataset(tmp_path / "faces", sessions=5, per_session=4)
+    for number in range(17, 21):  # the fifth session, kept while live
+        path = root / "images" / f"{number:04d}.json"
+        labelme_json.write(path, machine_made.marked(labelme_json.read(path), predicted_by="runs/detect/1"))
+    for seed in range(8):
+        split = split_dataset(Dataset(root), SplitOptions(val=0.25, test=0.25, seed=seed))
+        assert len(split.parts) == 20
+        by_people = Counter(part for name, part in split.parts.items() if name < "0017")
+        assert by_people == {"train": 8, "val": 4, "test": 4}
 
 
 def test_splitting_again_replaces_the_old_split(drawn_dataset: Path) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from thirtyfold.annotate.progress import labelling_progress
 from thirtyfold.datasets.samples import capture_sessions, read_samples
 from thirtyfold.errors import UsageError
 from thirtyfold.images import read_rgb
@@ -38,12 +39,15 @@ def test_a_saved_frame_is_a_photo_with_labels_in_a_session_of_the_day(tmp_path: 
     assert raw["imageData"] is None
     assert raw["imagePath"] == path.name
     assert raw["thirtyfold"] == {"predicted_by": "runs/detect/1", "source": "camera 0"}
+    assert sample.machine_made
 
 
-def test_a_frame_without_boxes_is_saved_as_verified_empty(tmp_path: Path) -> None:
+def test_a_frame_without_boxes_is_no_verified_empty_one_as_the_model_may_have_missed_something(tmp_path: Path) -> None:
     dataset = Dataset(tmp_path / "faces")
     save(dataset, ())
-    assert [sample.annotations for sample in read_samples(dataset)] == [()]
+    (sample,) = read_samples(dataset)
+    assert (sample.annotations, sample.machine_made) == ((), True)
+    assert labelling_progress(dataset, ["face"]).empty == 0
 
 
 def test_names_never_collide_and_nothing_that_was_there_changes(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from thirtyfold import files
+from thirtyfold.datasets import labelme_json, machine_made
 from thirtyfold.datasets.split import split_dataset
 from thirtyfold.datasets.split_options import SplitOptions
 from thirtyfold.errors import DataError, SplitError
@@ -31,6 +32,11 @@ def gathered(root: Path, progress: Silent | None = None, **options: object) -> T
 def divided(root: Path) -> Path:
     split_dataset(Dataset(root), SplitOptions())
     return root
+
+
+def mark_as_machine_made(image_path: Path) -> None:
+    path = image_path.with_suffix(".json")
+    labelme_json.write(path, machine_made.marked(labelme_json.read(path), predicted_by="runs/detect/1"))
 
 
 def write_copy(root: Path, parent: str, name: str = "copy.jpg") -> None:
@@ -93,6 +99,34 @@ def test_unlabelled_photos_are_refused_unless_it_is_said_what_they_are(drawn_dat
     assert len(parts) == 20
     assert total < 20
     assert next(sample for sample in parts if sample.image_path == image).annotations == ()
+
+
+def test_photos_that_only_a_model_labelled_are_left_out_of_every_part_and_it_is_said(drawn_dataset: Path) -> None:
+    before = gathered(divided(drawn_dataset))
+    photos = [before.train[0].image_path, before.val[0].image_path, before.test[0].image_path]
+    for photo in photos:
+        mark_as_machine_made(photo)
+    write_copy(drawn_dataset, photos[0].name, "machine-made.jpg")
+    write_copy(drawn_dataset, before.train[1].image_path.name)
+    heard = Heard()
+    data = gathered(drawn_dataset, heard)
+    left = [sample.image_path for part in (data.train, data.val, data.test) for sample in part]
+    assert not set(photos) & set(left)
+    assert len(left) == 20 - 3 + 1
+    assert data.copies == 1
+    assert heard.lines[0] == (
+        "3 photos have boxes that a model drew and nobody has looked at; they are left out. "
+        f"Look at them with `thirtyfold annotate {drawn_dataset}`"
+    )
+
+
+def test_the_boxes_of_a_model_alone_are_nothing_to_train_on(drawn_dataset: Path) -> None:
+    for photo in Dataset(divided(drawn_dataset)).image_paths()[1:]:
+        mark_as_machine_made(photo)
+    Dataset(drawn_dataset).image_paths()[0].with_suffix(".json").unlink()
+    for unlabelled in ("refuse", "skip", "negative"):
+        with pytest.raises(DataError, match=r"19 photos have boxes that a model drew.*thirtyfold annotate"):
+            gathered(drawn_dataset, unlabelled=unlabelled)
 
 
 def test_a_dataset_without_any_label_says_how_to_get_some(tmp_path: Path) -> None:

@@ -177,7 +177,7 @@ def test_every_task_builds_fits_a_step_exports_and_predicts_the_same(
 
     task = load_task(task_name)
     options = TrainOptions(task=task_name, backbone=backbone, heads=heads, weights="none", size=64, alpha=0.35)
-    model, _ = task.build(options, 2)
+    model = task.build(options, 2).model
     losses, weights = task.losses(options)
     model.compile(optimizer="sgd", loss=losses, loss_weights=weights)
     from thirtyfold.datasets.samples import read_samples

@@ -1,4 +1,4 @@
-"""A session of annotating: the real labelme on the photos that need labels, and its labels brought home."""
+"""A session of annotating: the real labelme on the photos that need a person, and its labels brought home."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from thirtyfold.annotate.labelme_program import (
     started_with,
 )
 from thirtyfold.annotate.options import AnnotateOptions
-from thirtyfold.annotate.staging import NOTHING_HERE, PHOTOS, Staging, left_over, stage
+from thirtyfold.annotate.staging import PHOTOS, Staging, left_over, stage
+from thirtyfold.annotate.ticks import NOTHING_HERE, RIGHT_AS_IS
+from thirtyfold.datasets.machine_made import has_machine_made_labels
 from thirtyfold.errors import DataError, NothingToDo, NotInstalledError, UsageError
 from thirtyfold.progress import SILENT, Progress
 from thirtyfold.workspace import Dataset
@@ -40,7 +42,7 @@ def annotate(
     labelme: Labelme | None = None,
     poll_seconds: float = _POLL_SECONDS,
 ) -> None:
-    """Open labelme on the photos without labels and return when it was closed.
+    """Open labelme on the photos without labels, or with a model's, and return when it was closed.
 
     Labels arrive beside the photos while it runs, at most ``poll_seconds`` after they
     were saved, without image data and with a bare ``imagePath``. Raises
@@ -53,7 +55,9 @@ def annotate(
         raise DataError(f"{dataset.root}: holds no photos; take some with `thirtyfold capture {dataset.root}`")
     with dataset.lock("annotate"):
         _bring_home(dataset, progress)
-        wanted = [path for path in image_paths if options.every_photo or not dataset.label_path(path).exists()]
+        unlabelled = [path for path in image_paths if not dataset.label_path(path).exists()]
+        machine_made = [path for path in image_paths if has_machine_made_labels(dataset.label_path(path))]
+        wanted = image_paths if options.every_photo else sorted([*unlabelled, *machine_made])
         if not wanted:
             raise NothingToDo(f"all {len(image_paths)} photos have labels; `--all` opens them again")
         labelme = labelme or find_labelme()
@@ -66,7 +70,8 @@ def annotate(
         if not staging.photos:
             staging.clear()
             raise DataError(f"{dataset.root}: none of the {len(wanted)} photos can be opened, first {problems[0]}")
-        _say_how(labelme, len(staging.photos), options, progress)
+        shown = {staged.image_name for staged in staging.photos.values()}
+        _say_how(labelme, len(shown), sum(path.name in shown for path in machine_made), options, progress)
         try:
             status = _run(labelme, staging, options, poll_seconds)
         finally:
@@ -169,16 +174,23 @@ def _draws_without_screen() -> bool:
     return os.environ.get("QT_QPA_PLATFORM", "").split(":")[0] in ("vnc", "offscreen", "minimal", "eglfs", "linuxfb")
 
 
-def _say_how(labelme: Labelme, count: int, options: AnnotateOptions, progress: Progress) -> None:
-    which = "photos, labelled or not" if options.every_photo else "photos that have no label yet"
-    if count == 1:
-        which = which.replace("photos", "photo").replace(" have ", " has ")
-    progress.say(f"labelme {labelme.version} opens with {count} {which}.")
+def _say_how(labelme: Labelme, count: int, machine_made: int, options: AnnotateOptions, progress: Progress) -> None:
+    if options.every_photo:
+        which = f"{_photos(count)}, labelled or not"
+    elif machine_made == count:
+        which = f"{_photos(count)} with boxes that a model drew"
+    else:
+        which = f"{_photos(count - machine_made)} that {'has' if count - machine_made == 1 else 'have'} no label yet"
+        if machine_made:
+            which += f" and {machine_made} with boxes that a model drew"
+    progress.say(f"labelme {labelme.version} opens with {which}.")
     progress.say("  R      draw a rectangle: click one corner, then the opposite one")
     if len(options.labels) == 1:
         progress.say(f"  click `{options.labels[0]}` in the label list once, and no more questions are asked")
     progress.say("  D, A   next photo, the one before")
     progress.say(f"  tick `{NOTHING_HERE}` (under Flags) where there is nothing to label")
+    if machine_made:
+        progress.say(f"  tick `{RIGHT_AS_IS}` where a model's boxes are right, or correct them; the rest comes again")
     progress.say("Everything is saved as you draw. Close the window when you are done.")
 
 

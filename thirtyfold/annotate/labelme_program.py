@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from thirtyfold.annotate.options import AnnotateOptions
-from thirtyfold.annotate.staging import NOTHING_HERE
+from thirtyfold.annotate.ticks import NOTHING_HERE
 from thirtyfold.errors import NotInstalledError
 
 # With OpenCV's windowed build in the same environment labelme aborts: one of its own needs

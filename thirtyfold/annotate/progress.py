@@ -19,9 +19,11 @@ class LabellingProgress:
     """What is labelled of a dataset.
 
     ``labelled`` photos have at least one shape, ``empty`` ones a label file without any
-    (verified negatives), ``unlabelled`` have no label file. ``labels`` counts the shapes
-    by label. ``unlisted`` names, by label file, the labels that are not on the list;
-    ``broken`` says of each photo or label file that can't be read what is wrong.
+    (verified negatives), ``unlabelled`` have no label file. ``machine_made`` ones have
+    the labels of a model, which nobody has looked at; they count as none of the others.
+    ``labels`` counts the shapes that people drew or confirmed, by label. ``unlisted``
+    names, by label file, the labels that are not on the list; ``broken`` says of each
+    photo or label file that can't be read what is wrong.
     """
 
     root: str
@@ -29,13 +31,14 @@ class LabellingProgress:
     labelled: int
     empty: int
     unlabelled: tuple[str, ...]
+    machine_made: tuple[str, ...]
     labels: Mapping[str, int]
     unlisted: Mapping[str, tuple[str, ...]]
     broken: tuple[str, ...]
 
     @property
     def photos(self) -> int:
-        return self.labelled + self.empty + len(self.unlabelled) + len(self.broken)
+        return self.labelled + self.empty + len(self.unlabelled) + len(self.machine_made) + len(self.broken)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -43,6 +46,7 @@ class LabellingProgress:
             "labelled": self.labelled,
             "empty": self.empty,
             "unlabelled": list(self.unlabelled),
+            "machine_made": list(self.machine_made),
             "labels": dict(self.labels),
             "unlisted": {name: list(labels) for name, labels in self.unlisted.items()},
             "broken": list(self.broken),
@@ -56,8 +60,10 @@ class LabellingProgress:
             "labelled": self.labelled,
             "empty (verified)": self.empty,
             "still unlabelled": _count_and_names(self.unlabelled),
-            "shapes": shapes,
         }
+        if self.machine_made:
+            facts["a model's, to be looked at"] = _count_and_names(self.machine_made)
+        facts["shapes"] = shapes
         if self.unlisted:
             facts["labels not on the list"] = "\n".join(
                 f"{name}: {', '.join(labels)}" for name, labels in self.unlisted.items()
@@ -87,6 +93,7 @@ def labelling_progress(dataset: Dataset, labels: Sequence[str]) -> LabellingProg
     :class:`DataError` if there is no such dataset.
     """
     samples: list[Sample] = []
+    machine_made: list[str] = []
     unlisted: dict[str, tuple[str, ...]] = {}
     broken: list[str] = []
     for image_path in dataset.image_paths():
@@ -96,7 +103,10 @@ def labelling_progress(dataset: Dataset, labels: Sequence[str]) -> LabellingProg
         except FileDataError as error:
             broken.append(str(error))
             continue
-        samples.append(sample)
+        if sample.machine_made:
+            machine_made.append(image_path.name)
+        else:
+            samples.append(sample)
         strange = sorted({shape.label for shape in sample.annotations or ()} - set(labels))
         if strange:
             unlisted[str(label_path)] = tuple(strange)
@@ -106,6 +116,7 @@ def labelling_progress(dataset: Dataset, labels: Sequence[str]) -> LabellingProg
         labelled=sum(1 for sample in samples if sample.annotations),
         empty=sum(1 for sample in samples if sample.annotations == ()),
         unlabelled=tuple(sample.image_path.name for sample in samples if sample.annotations is None),
+        machine_made=tuple(machine_made),
         labels=labels_of(samples),
         unlisted=unlisted,
         broken=tuple(broken),

@@ -18,18 +18,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from thirtyfold import files
+from thirtyfold.annotate.ticks import NOTHING_HERE, is_ticked, settled, with_ticks, without_ticks
 from thirtyfold.datasets import labelme_json
 from thirtyfold.datasets.labelme_json import LabelFile
+from thirtyfold.datasets.machine_made import is_machine_made
 from thirtyfold.errors import FileDataError, LabelError
 from thirtyfold.images import encode_jpeg, read_rgb, read_size
 from thirtyfold.workspace import Dataset
 
-# A tick box in labelme. Without it a photo with nothing on it can hardly be told from one
-# that nobody looked at: labelme writes no file for a photo that was only opened.
-NOTHING_HERE = "nothing here"
-
 FOLDER = ".annotating"
 PHOTOS = "photos"
+# The labels that a model drew, as labelme got them: what a person changed is told by comparing.
+_PREDICTED = "predicted"
 _MANIFEST = "photos.json"
 # labelme refuses the others (CMYK, 16 bits) with an error window.
 _LABELME_MODES = frozenset({"1", "L", "P", "RGB", "RGBA", "LA", "PA"})
@@ -65,8 +65,8 @@ class Staging:
 
     @property
     def brought(self) -> int:
-        """How many photos got their label file from this session."""
-        return len(self._brought)
+        """How many photos got labels that a person drew or settled from this session."""
+        return sum(not is_machine_made(label_file) for label_file in self._brought.values())
 
     def collect(self) -> list[LabelError]:
         """Bring what labelme saved since the last call beside the photos, atomically.
@@ -89,7 +89,8 @@ class Staging:
                 continue
             staged = self.photos.get(label_file.image_name) or owners.get(path.name)
             if staged is not None:
-                self._bring(label_file, staged, saved_ns=stamp[0])
+                predicted = _read_or_none(self.folder / _PREDICTED / path.name)
+                self._bring(label_file, staged, predicted, saved_ns=stamp[0])
             self._seen[path.name] = stamp
         for name, staged in owners.items():
             if name in self._seen and _stamp(self.folder / PHOTOS / name) is None:
@@ -107,15 +108,14 @@ class Staging:
     def _owners(self) -> dict[str, Staged]:
         return {Path(name).with_suffix(".json").name: staged for name, staged in self.photos.items()}
 
-    def _bring(self, label_file: LabelFile, staged: Staged, *, saved_ns: int) -> None:
-        flags = dict(label_file.flags)
-        nothing_here = flags.pop(NOTHING_HERE, False)
-        had_label = staged.label_stamp is not None
-        if not label_file.annotations and not nothing_here and not any(flags.values()) and not had_label:
+    def _bring(self, saved: LabelFile, staged: Staged, predicted: LabelFile | None, *, saved_ns: int) -> None:
+        result = without_ticks(saved) if predicted is None else settled(saved, predicted)
+        says_nothing = not (result.annotations or result.tags or is_ticked(saved, NOTHING_HERE))
+        if says_nothing and staged.label_stamp is None:
             # A shape that was drawn and deleted, or a tick taken back: the photo is as unlabelled as before.
             self._take_back(staged)
             return
-        result = replace(label_file, image_path=staged.image_name, image_data=None, flags=flags)
+        result = replace(result, image_path=staged.image_name, image_data=None)
         target = self._target(staged)
         mine = self._brought.get(staged.image_name)
         there = _read_or_none(target)
@@ -152,6 +152,7 @@ def stage(dataset: Dataset, image_paths: Sequence[Path]) -> tuple[Staging, list[
     try:
         shutil.rmtree(folder, ignore_errors=True)
         (folder / PHOTOS).mkdir(parents=True)
+        (folder / _PREDICTED).mkdir()
     except OSError as error:
         raise files.writing_failed(folder, error) from error
     for image_path in image_paths:
@@ -213,18 +214,19 @@ def _stage_label(label_path: Path, image_path: Path, staged_image: Path) -> _Sta
     """Put the photo's label file beside it in labelme's folder; its stamp there, ``None`` if it has none."""
     if not label_path.exists():
         return None
-    label_file = labelme_json.read(label_path)
     width, height = read_size(image_path)
-    flags = dict(label_file.flags)
-    if not label_file.annotations:
-        flags[NOTHING_HERE] = True
-    staged = staged_image.with_suffix(".json")
     # With the size the photo has: labelme refuses labels of another one, and nobody could mend them.
-    labelme_json.write(
-        staged,
-        replace(label_file, image_path=staged_image.name, image_data=None, flags=flags, width=width, height=height),
-        durable=False,
+    label_file = replace(
+        with_ticks(labelme_json.read(label_path)),
+        image_path=staged_image.name,
+        image_data=None,
+        width=width,
+        height=height,
     )
+    staged = staged_image.with_suffix(".json")
+    labelme_json.write(staged, label_file, durable=False)
+    if is_machine_made(label_file):
+        labelme_json.write(staged_image.parents[1] / _PREDICTED / staged.name, label_file, durable=False)
     return _stamp(staged)
 
 

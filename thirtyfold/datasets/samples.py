@@ -8,6 +8,7 @@ from pathlib import Path
 
 from thirtyfold import files
 from thirtyfold.datasets import labelme_json
+from thirtyfold.datasets.machine_made import is_machine_made
 from thirtyfold.errors import FileDataError, LabelError, UsageError
 from thirtyfold.images import read_size
 from thirtyfold.sample import Sample
@@ -62,6 +63,7 @@ def read_sample(image_path: Path, label_path: Path, *, session: str | None = Non
         tags=label_file.tags,
         session=session or (inherited if isinstance(inherited, str) else None),
         parent=parent if isinstance(parent, str) else None,
+        machine_made=is_machine_made(label_file),
     )
 
 

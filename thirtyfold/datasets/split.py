@@ -19,6 +19,7 @@ from typing import Any
 
 from thirtyfold import files
 from thirtyfold.datasets.augmented import read_manifest
+from thirtyfold.datasets.machine_made import has_machine_made_labels
 from thirtyfold.datasets.sessions import LOOKS, find_sessions
 from thirtyfold.datasets.split_options import SplitOptions
 from thirtyfold.errors import DataError, SplitError, UsageError
@@ -131,7 +132,8 @@ def plan_split(dataset: Dataset, options: SplitOptions, *, progress: Progress = 
     if not paths:
         raise DataError(f"{dataset.images_dir}: no photos; take some with `thirtyfold capture {dataset.root}`")
     groups, how = find_sessions(dataset, options.group_by, progress=progress)
-    labelled = {path.name for path in paths if dataset.label_path(path).exists()}
+    label_paths = {path.name: dataset.label_path(path) for path in paths}
+    labelled = {name for name, path in label_paths.items() if path.exists() and not has_machine_made_labels(path)}
     times = {
         str(row["image"]): str(row["time"])
         for row in files.read_json_lines(dataset.captures_path)
@@ -150,7 +152,7 @@ def make_split(
     """Divide photos whose sessions are known: ``groups`` maps photo to session, in order of time.
 
     Whole sessions are drawn so that the parts come as close to their shares as they can,
-    counted in ``labelled`` photos (all of them, if none is labelled yet): unlabelled ones
+    counted in ``labelled`` photos (all of them, if none is labelled yet): the others
     teach and measure nothing. Train gets one session at least, then val, then test. The
     same arguments give the same split. Raises :class:`UsageError` for an unknown test session.
     """

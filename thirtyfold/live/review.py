@@ -11,7 +11,7 @@ from pathlib import Path
 from thirtyfold import files
 from thirtyfold.capture import records
 from thirtyfold.capture.quality import measure
-from thirtyfold.datasets import labelme_json
+from thirtyfold.datasets import labelme_json, machine_made
 from thirtyfold.errors import ThirtyfoldError
 from thirtyfold.images import Pixels, encode_jpeg
 from thirtyfold.sample import Annotation
@@ -79,9 +79,10 @@ def save_for_review(
 ) -> Path:
     """Save a frame as photo, labelme JSON and line of ``captures.jsonl``; returns the photo's path.
 
-    The session is ``review-`` and the day. Boxes keep their ``score``: it tells what a model
-    said from what a person drew. The photo's name is new, whatever is there. Raises
-    :class:`UsageError` while another command holds the dataset, :class:`DataError` if the disk is full.
+    The session is ``review-`` and the day. The labels are marked as machine-made and boxes keep
+    their ``score`` until a person has looked at them in ``annotate``. The photo's name is new,
+    whatever is there. Raises :class:`UsageError` while another command holds the dataset,
+    :class:`DataError` if the disk is full.
     """
     jpeg = encode_jpeg(pixels)
     height, width = pixels.shape[:2]
@@ -94,8 +95,8 @@ def save_for_review(
             width=width,
             height=height,
             annotations=tuple(_rounded(annotation) for annotation in annotations),
-            extra={"thirtyfold": {"predicted_by": str(predicted_by), "source": source}},
         )
+        label_file = machine_made.marked(label_file, predicted_by=str(predicted_by), source=source)
         # The labels first: a photo alone would count as unlabelled, and its boxes would be lost.
         labelme_json.write(image_path.with_suffix(".json"), label_file)
         files.write_bytes(image_path, jpeg)

@@ -41,12 +41,14 @@ def gather(dataset: Dataset, options: TrainOptions, progress: Progress) -> Train
         raise DataError(f"{dataset.root}: holds no photos; take some with `thirtyfold capture {dataset.root}`")
     split = read_split(dataset)
     check_split(split, photos)
+    machine_made = {photo.image_path.name for photo in photos if photo.machine_made}
+    photos = _without_machine_made(photos, dataset, progress)
     photos = _settle_unlabelled(photos, options, dataset)
     parts: dict[str, list[Sample]] = {"train": [], "val": [], "test": []}
     for photo in photos:
         part = split.part(photo.image_path.name)
         parts[part].append(replace(photo, split=part))
-    copies = _read_copies(dataset, split)
+    copies = [copy for copy in _read_copies(dataset, split) if copy.parent not in machine_made]
     if not copies:
         progress.say(
             f"{dataset.root}: not augmented yet; training on the photos alone (`thirtyfold augment` adds copies)"
@@ -78,6 +80,21 @@ def fingerprint(dataset: Dataset, photos: Sequence[Sample]) -> str:
             content = hashlib.sha256(path.read_bytes()).digest() if path.exists() else b""
             digest.update(content)
     return digest.hexdigest()
+
+
+def _without_machine_made(photos: list[Sample], dataset: Dataset, progress: Progress) -> list[Sample]:
+    """The photos whose labels come from people; a model that learns from its own boxes keeps its mistakes."""
+    rest = [photo for photo in photos if not photo.machine_made]
+    count = len(photos) - len(rest)
+    if not count:
+        return photos
+    what = f"{count} {'photo has' if count == 1 else 'photos have'} boxes that a model drew and nobody has looked at"
+    look = f"`thirtyfold annotate {dataset.root}`"
+    if all(photo.annotations is None for photo in rest):
+        raise DataError(f"{dataset.root}: {what}, and no other photo has labels; look at them with {look}")
+    are, them = ("it is", "it") if count == 1 else ("they are", "them")
+    progress.say(f"{what}; {are} left out. Look at {them} with {look}")
+    return rest
 
 
 def _settle_unlabelled(photos: list[Sample], options: TrainOptions, dataset: Dataset) -> list[Sample]:

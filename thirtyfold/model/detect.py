@@ -21,6 +21,7 @@ from thirtyfold.model.backbones import BACKBONES, Preprocessing, batch_norm, fea
 from thirtyfold.model.inputs import letterboxed_box
 from thirtyfold.model.losses import heatmap_loss, localization_loss, presence_loss
 from thirtyfold.model.options import TrainOptions
+from thirtyfold.model.tasks import Network
 from thirtyfold.sample import BoxXyxy, Sample
 
 if TYPE_CHECKING:
@@ -61,10 +62,8 @@ class Target:
     box_xyxy: BoxXyxy
 
 
-def build(options: TrainOptions, class_count: int) -> tuple[Any, Any]:
-    """The model, and the backbone in it, for its weights.
-
-    The model is "image" uint8 (batch, size, size, 3) to {"scores", "boxes"}, 0 to 1.
+def build(options: TrainOptions, class_count: int) -> Network:
+    """The network: "image" uint8 (batch, size, size, 3) to {"scores", "boxes"}, 0 to 1.
 
     Dense heads: (batch, G, G, classes) and (batch, G, G, 4). Global heads:
     (batch, classes) and (batch, 4). Boxes are left, top, right, bottom.
@@ -73,12 +72,17 @@ def build(options: TrainOptions, class_count: int) -> tuple[Any, Any]:
     backbone = entry.build(options.size, options.alpha)
     image = keras.Input((options.size, options.size, 3), dtype="uint8", name="image")
     x = Preprocessing(entry.preprocessing, name="preprocessing")(image)
-    if options.heads == "global":
-        scores, boxes = _global_heads(backbone(x), class_count)
+    dense = options.heads == "dense"
+    features = feature_maps(backbone, entry.taps)(x) if dense else [backbone(x)]
+    trunk = keras.Model(image, features, name="trunk")
+    inputs = [keras.Input(feature.shape[1:], name=f"features{level}") for level, feature in enumerate(features)]
+    if dense:
+        scores, boxes = _dense_heads(inputs, class_count, drop=_DROP if options.frozen_backbone else 0.0)
     else:
-        maps = feature_maps(backbone, entry.taps)
-        scores, boxes = _dense_heads(maps(x), class_count, drop=_DROP if options.frozen_backbone else 0.0)
-    return keras.Model(image, {"scores": scores, "boxes": boxes}, name=f"detect_{options.heads}"), backbone
+        scores, boxes = _global_heads(inputs[0], class_count)
+    heads = keras.Model(inputs, {"scores": scores, "boxes": boxes}, name="heads")
+    model = keras.Model(image, heads(features), name=f"detect_{options.heads}")
+    return Network(model=model, backbone=backbone, trunk=trunk, heads=heads)
 
 
 def _global_heads(features: Any, class_count: int) -> tuple[Any, Any]:

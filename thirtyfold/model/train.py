@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from thirtyfold.workspace import DEFAULT_RUNS, MODEL_CARD, Dataset, find_unfinis
 
 if TYPE_CHECKING:
     from thirtyfold.model.data import TrainingData
-    from thirtyfold.model.tasks import Task
+    from thirtyfold.model.tasks import Network, Task
 
 _WEIGHT_DECAY = 0.02
 _HEADS_RATE = 2e-3
@@ -84,12 +85,12 @@ def train(
         f"{len(data.val)} to validate, {len(data.test)} to test; labels: {', '.join(data.classes)}"
     )
     task = load_task(options.task)
-    model = _build(task, options, data, progress)
+    network = _build(task, options, data, progress)
     run_dir = resumed or new_run(runs_dir, options.task)
     write_args(run_dir, options, dataset.root)
     problems: list[FileDataError] = []
-    state = _fit(model, task, run_dir, options, data, problems=problems, progress=progress)
-    artifact = finish(model, task, run_dir, options, data, state, progress)
+    state = _fit(network, task, run_dir, options, data, problems=problems, progress=progress)
+    artifact = finish(network.model, task, run_dir, options, data, state, progress)
     return TrainResult(
         run_dir=run_dir,
         artifact=artifact,
@@ -98,14 +99,16 @@ def train(
     )
 
 
-def _build(task: Task, options: TrainOptions, data: TrainingData, progress: Progress) -> Any:
+def _build(task: Task, options: TrainOptions, data: TrainingData, progress: Progress) -> Network:
+    """The network with its weights; what is trained of it is compiled."""
     import keras
 
     from thirtyfold.model.weights import load_backbone_weights, weights_path
 
     path = weights_path(options, progress)
     keras.utils.set_random_seed(options.seed)
-    model, backbone = task.build(options, len(data.classes))
+    network = task.build(options, len(data.classes))
+    backbone = network.backbone
     if path is not None:
         load_backbone_weights(backbone, path)
     backbone.trainable = not options.frozen_backbone
@@ -118,14 +121,20 @@ def _build(task: Task, options: TrainOptions, data: TrainingData, progress: Prog
                 layer.trainable = False
     steps = math.ceil(len(data.train) / options.batch)
     losses, loss_weights = task.losses(options)
-    model.compile(
+    trained = trained_part(network, options)
+    trained.compile(
         optimizer=keras.optimizers.AdamW(_rate(options, steps), clipnorm=10.0, weight_decay=_WEIGHT_DECAY),
         loss=losses,
         loss_weights=loss_weights,
     )
     # Keras loads the optimizer's state only into one whose variables are there.
-    model.optimizer.build(model.trainable_variables)
-    return model
+    trained.optimizer.build(trained.trainable_variables)
+    return network
+
+
+def trained_part(network: Network, options: TrainOptions) -> Any:
+    """The heads alone on a frozen backbone, else the whole model."""
+    return network.heads if options.frozen_backbone else network.model
 
 
 def _rate(options: TrainOptions, steps: int) -> Any:
@@ -146,7 +155,7 @@ def _rate(options: TrainOptions, steps: int) -> Any:
 
 
 def _fit(
-    model: Any,
+    network: Network,
     task: Task,
     run_dir: Path,
     options: TrainOptions,
@@ -155,28 +164,33 @@ def _fit(
     problems: list[FileDataError],
     progress: Progress,
 ) -> TrainingState:
-    """Train, and leave the best weights in ``model``."""
+    """Train, and leave the best weights in ``network``."""
     import tensorflow as tf
 
     from thirtyfold.model.evaluate import measure
-    from thirtyfold.model.inputs import Batches, load_squares
+    from thirtyfold.model.inputs import Batches, load_squares, store_features
     from thirtyfold.model.judge import LOWEST_SCORE, judge_squares
     from thirtyfold.model.watch import TensorBoardLog, Watch
 
-    state = load_state(run_dir, model)
-    cache = run_dir / ".train-squares.npy"
-    val_cache = run_dir / ".val-squares.npy"
+    trained = trained_part(network, options)
+    state = load_state(run_dir, trained)
+    cache = run_dir / ".cache"
     try:
+        cache.mkdir(exist_ok=True)
         squares, samples = load_squares(
-            data.train, options.size, cache, problems=problems, progress=progress, label="reading"
+            data.train, options.size, cache / "train.npy", problems=problems, progress=progress, label="reading"
         )
         if not samples:
             raise TrainingError(f"{run_dir}: none of the {len(data.train)} train photos could be read")
         val_squares, val_samples = load_squares(
-            data.val, options.size, val_cache, problems=problems, progress=progress, label="reading"
+            data.val, options.size, cache / "val.npy", problems=problems, progress=progress, label="reading"
         )
+        arrays: list[Any] = [squares]
+        if options.frozen_backbone:
+            progress.say(f"computing the features of {len(samples)} photos, once for all epochs")
+            arrays = list(store_features(network.trunk, squares, cache, batch=options.batch, progress=progress))
         batches = Batches(
-            squares,
+            arrays,
             samples,
             lambda sample: task.encode_sample(sample, options, data.classes),
             batch=options.batch,
@@ -185,7 +199,7 @@ def _fit(
         )
 
         def validate() -> Any:
-            judged = judge_squares(model, val_squares, val_samples, task, options, data)
+            judged = judge_squares(network.model, val_squares, val_samples, task, options, data)
             return measure(judged, LOWEST_SCORE)
 
         watch = Watch(
@@ -199,7 +213,7 @@ def _fit(
         )
         try:
             if state.epoch < options.epochs and state.epoch - state.best_epoch < options.patience:
-                model.fit(
+                trained.fit(
                     batches,
                     epochs=options.epochs,
                     initial_epoch=state.epoch,
@@ -213,10 +227,9 @@ def _fit(
             ) from error
         finally:
             watch.close()
-        model.load_weights(str(state_dir(run_dir) / BEST_NAME))
+        trained.load_weights(str(state_dir(run_dir) / BEST_NAME))
     finally:
-        cache.unlink(missing_ok=True)
-        val_cache.unlink(missing_ok=True)
+        shutil.rmtree(cache, ignore_errors=True)
     return state
 
 

@@ -1,0 +1,55 @@
+"""The tick boxes that labelme shows beside a photo (its image flags), and what they say about it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from thirtyfold.datasets import machine_made
+from thirtyfold.datasets.labelme_json import LabelFile
+
+# Without it a photo with nothing on it can hardly be told from one that nobody looked at:
+# labelme writes no file for a photo that was only opened.
+NOTHING_HERE = "nothing here"
+# On photos with boxes that a model drew. labelme's own Save is grey as long as nothing was
+# changed, so a person who agrees would have no way to say so.
+RIGHT_AS_IS = "right as it is"
+
+
+def with_ticks(label_file: LabelFile) -> LabelFile:
+    """A label file as labelme is to show it, with our tick boxes where they answer a question."""
+    flags = dict(label_file.flags)
+    if not machine_made.is_machine_made(label_file):
+        if not label_file.annotations:
+            flags[NOTHING_HERE] = True
+    elif label_file.annotations:
+        flags[RIGHT_AS_IS] = False
+    return replace(label_file, flags=flags)
+
+
+def without_ticks(label_file: LabelFile) -> LabelFile:
+    """The label file without our tick boxes."""
+    flags = {name: on for name, on in label_file.flags.items() if name not in (NOTHING_HERE, RIGHT_AS_IS)}
+    return replace(label_file, flags=flags)
+
+
+def is_ticked(label_file: LabelFile, tick: str) -> bool:
+    return bool(label_file.flags.get(tick, False))
+
+
+def settled(saved: LabelFile, predicted: LabelFile) -> LabelFile:
+    """What ``saved`` by labelme means for a photo that came with the labels ``predicted``, by a model.
+
+    Shapes or flags that a person changed are truth, and so is what was ticked as right. A
+    tick at *nothing here* with the model's shapes still as they were says that they are
+    wrong: they go. Everything as it was, or both ticks: nobody has said anything yet, and
+    ``predicted`` comes back, mark and all.
+    """
+    result = without_ticks(saved)
+    before = without_ticks(predicted)
+    if result.annotations == before.annotations and result.tags == before.tags:
+        nothing_here = is_ticked(saved, NOTHING_HERE)
+        if nothing_here == is_ticked(saved, RIGHT_AS_IS):
+            return before
+        if nothing_here:
+            result = replace(result, annotations=())
+    return machine_made.looked_at(result)

@@ -1,0 +1,52 @@
+"""Labels that a model drew and nobody has looked at yet, and the mark they are known by.
+
+A label file whose top-level object ``"thirtyfold"`` has the key ``"predicted_by"`` (the run
+that drew the shapes) is *machine-made*: neither truth to learn from nor, where it has no
+shape, a verified negative. The mark stands beside labelme's own keys, and labelme keeps it.
+It goes when a person has settled the photo (``annotate/ticks.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from thirtyfold.datasets import labelme_json
+from thirtyfold.datasets.labelme_json import LabelFile
+from thirtyfold.errors import LabelError
+
+_LINEAGE = "thirtyfold"
+_MARK = "predicted_by"
+
+
+def marked(label_file: LabelFile, *, predicted_by: str, **more: str) -> LabelFile:
+    """The label file as drawn by the run ``predicted_by``; ``more`` stands beside that name."""
+    return replace(label_file, extra={**label_file.extra, _LINEAGE: {_MARK: predicted_by, **more}})
+
+
+def is_machine_made(label_file: LabelFile) -> bool:
+    """Whether a model drew these labels and nobody has looked at them."""
+    lineage = label_file.extra.get(_LINEAGE)
+    return isinstance(lineage, Mapping) and _MARK in lineage
+
+
+def has_machine_made_labels(label_path: Path) -> bool:
+    """As :func:`is_machine_made`, of a file; a missing or broken one is not machine-made."""
+    try:
+        return is_machine_made(labelme_json.read(label_path))
+    except LabelError:
+        return False
+
+
+def looked_at(label_file: LabelFile) -> LabelFile:
+    """The same labels as truth: without the mark and the shapes' scores. What is not marked comes back as it is."""
+    if not is_machine_made(label_file):
+        return label_file
+    lineage = {key: value for key, value in label_file.extra[_LINEAGE].items() if key != _MARK}
+    rest = {key: value for key, value in label_file.extra.items() if key != _LINEAGE}
+    return replace(
+        label_file,
+        annotations=tuple(replace(annotation, score=None) for annotation in label_file.annotations),
+        extra=rest | ({_LINEAGE: lineage} if lineage else {}),
+    )
