@@ -114,7 +114,7 @@ def annotate(
     status: Annotated[bool, typer.Option("--status", help="Only say what is labelled; open nothing.")] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Open labelme on the photos that have no label yet, and say afterwards what is labelled."""
+    """Open labelme on photos without labels or with only a model's, and say afterwards what is labelled."""
     from thirtyfold import console
     from thirtyfold.annotate.labelme_app import annotate as open_labelme
     from thirtyfold.annotate.progress import labelling_progress

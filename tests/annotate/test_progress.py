@@ -35,7 +35,7 @@ def test_photos_that_only_a_model_labelled_are_counted_apart_from_those_of_peopl
     assert (progress.photos, progress.labelled, progress.empty, progress.unlabelled) == (6, 4, 0, ())
     assert progress.labels == {"face": 4}
     assert progress.to_dict()["machine_made"] == ["0002.jpg", "0006.jpg"]
-    assert progress.facts()["a model's, to be looked at"] == "2: 0002.jpg, 0006.jpg"
+    assert progress.facts()["a model's boxes, to look at"] == "2: 0002.jpg, 0006.jpg"
     progress.raise_if_wrong()
 
 

@@ -315,7 +315,7 @@ def test_verified_empty_photos_become_negatives_and_unlabelled_ones_are_skipped(
     heard = Heard()
     result = augment_dataset(dataset, options(recipe="seed", min_visible=0.01), progress=heard)
     assert result.unlabelled == 1
-    assert heard.heard("1 of the train photos have no label yet")
+    assert heard.heard("1 of the train photos have no label that a person has seen")
     by_parent: dict[str, list[bool]] = {}
     for copy in read_copies(dataset):
         by_parent.setdefault(str(copy.parent), []).append(copy.annotations == ())

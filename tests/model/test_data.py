@@ -3,18 +3,19 @@ from pathlib import Path
 
 import pytest
 from thirtyfold import files
+from thirtyfold.augment.options import AugmentOptions
+from thirtyfold.augment.writer import augment_dataset
 from thirtyfold.datasets import labelme_json, machine_made
 from thirtyfold.datasets.split import split_dataset
 from thirtyfold.datasets.split_options import SplitOptions
 from thirtyfold.errors import DataError, SplitError
-from thirtyfold.images import write_jpeg
 from thirtyfold.model.data import TrainingData, gather
 from thirtyfold.model.options import TrainOptions
 from thirtyfold.progress import Silent
 from thirtyfold.sample import Annotation
 from thirtyfold.workspace import Dataset
 
-from tests.drawn import draw_photo, write_dataset, write_label
+from tests.drawn import write_dataset, write_label
 
 
 class Heard(Silent):
@@ -39,14 +40,9 @@ def mark_as_machine_made(image_path: Path) -> None:
     labelme_json.write(path, machine_made.marked(labelme_json.read(path), predicted_by="runs/detect/1"))
 
 
-def write_copy(root: Path, parent: str, name: str = "copy.jpg") -> None:
-    pixels, annotations = draw_photo(99)
-    path = root / "augmented" / "images" / name
-    write_jpeg(path, pixels)
-    write_label(path, annotations)
-    label = path.with_suffix(".json")
-    text = label.read_text().rstrip().removesuffix("}").rstrip()
-    files.write_text(label, f'{text}, "thirtyfold": {{"parent": "{parent}"}}}}')
+def multiplied(root: Path) -> Path:
+    augment_dataset(Dataset(root), AugmentOptions(factor=2, workers=1))
+    return root
 
 
 def test_the_parts_of_the_split_are_gathered_whole(drawn_dataset: Path) -> None:
@@ -75,16 +71,26 @@ def test_a_split_that_tears_a_session_apart_is_refused(drawn_dataset: Path) -> N
 
 
 def test_a_copy_of_a_test_photo_is_a_leak(drawn_dataset: Path) -> None:
-    data = gathered(divided(drawn_dataset))
-    write_copy(drawn_dataset, data.test[0].image_path.name)
+    data = gathered(multiplied(divided(drawn_dataset)))
+    trained_on = data.train[0].session
+    assert trained_on is not None
+    split_dataset(Dataset(drawn_dataset), SplitOptions(test_sessions=(trained_on,)))
     with pytest.raises(SplitError, match="augment"):
         gathered(drawn_dataset)
 
 
 def test_copies_of_train_photos_are_learned_from(drawn_dataset: Path) -> None:
-    data = gathered(divided(drawn_dataset))
-    write_copy(drawn_dataset, data.train[0].image_path.name)
-    assert gathered(drawn_dataset).copies == 1
+    photos = len(gathered(divided(drawn_dataset)).train)
+    data = gathered(multiplied(drawn_dataset))
+    assert data.copies == 2 * photos
+    assert len(data.train) == 3 * photos
+
+
+def test_copies_of_labels_that_have_changed_since_are_refused(drawn_dataset: Path) -> None:
+    data = gathered(multiplied(divided(drawn_dataset)))
+    write_label(data.train[0].image_path, [Annotation.from_box("face", (1, 2, 50, 60))])
+    with pytest.raises(DataError, match=rf"{data.train[0].image_path.name}.*thirtyfold augment"):
+        gathered(drawn_dataset)
 
 
 def test_unlabelled_photos_are_refused_unless_it_is_said_what_they_are(drawn_dataset: Path) -> None:
@@ -106,14 +112,14 @@ def test_photos_that_only_a_model_labelled_are_left_out_of_every_part_and_it_is_
     photos = [before.train[0].image_path, before.val[0].image_path, before.test[0].image_path]
     for photo in photos:
         mark_as_machine_made(photo)
-    write_copy(drawn_dataset, photos[0].name, "machine-made.jpg")
-    write_copy(drawn_dataset, before.train[1].image_path.name)
+    multiplied(drawn_dataset)
     heard = Heard()
     data = gathered(drawn_dataset, heard)
     left = [sample.image_path for part in (data.train, data.val, data.test) for sample in part]
     assert not set(photos) & set(left)
-    assert len(left) == 20 - 3 + 1
-    assert data.copies == 1
+    assert data.copies == 2 * (len(before.train) - 1)
+    assert len(left) == 20 - 3 + data.copies
+    assert photos[0].name not in {copy.parent for copy in data.train}
     assert heard.lines[0] == (
         "3 photos have boxes that a model drew and nobody has looked at; they are left out. "
         f"Look at them with `thirtyfold annotate {drawn_dataset}`"

@@ -62,7 +62,7 @@ class LabellingProgress:
             "still unlabelled": _count_and_names(self.unlabelled),
         }
         if self.machine_made:
-            facts["a model's, to be looked at"] = _count_and_names(self.machine_made)
+            facts["a model's boxes, to look at"] = _count_and_names(self.machine_made)
         facts["shapes"] = shapes
         if self.unlisted:
             facts["labels not on the list"] = "\n".join(

@@ -6,8 +6,6 @@ folder is the same whoever makes it, in whatever order and however often it was 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,7 +41,8 @@ class AugmentResult:
 
     ``negatives``, ``shapes`` and ``lost`` (shapes that left the picture) count this run's
     copies; ``not_moved`` counts shapes by kind that can't be carried along, ``unlabelled``
-    the train photos skipped for having no label. ``problems`` are photos left out, as sentences.
+    the train photos skipped for having no label, or none that a person has seen. ``problems``
+    are photos left out, as sentences.
     """
 
     folder: Path
@@ -81,7 +80,7 @@ class AugmentResult:
             facts["without any shape"] = f"{self.negatives:,}"
             facts["shapes"] = f"{self.shapes:,}, and {self.lost:,} left the picture"
         if self.unlabelled:
-            facts["skipped, no label yet"] = f"{self.unlabelled:,}"
+            facts["skipped, no label seen by a person"] = f"{self.unlabelled:,}"
         if self.not_moved:
             facts["can't be moved yet"] = ", ".join(f"{count} x {kind}" for kind, count in self.not_moved.items())
         facts["look at"] = str(self.folder / augmented.PREVIEW)
@@ -200,7 +199,7 @@ def _train_samples(dataset: Dataset, split: Split, problems: list[FileDataError]
         except FileDataError as error:
             problems.append(error)
             continue
-        if sample.annotations is None:
+        if sample.annotations is None or sample.machine_made:
             unlabelled += 1
         else:
             samples.append(sample)
@@ -219,12 +218,12 @@ def _explain(
         progress.say(f"Left out: {error}")
     if not samples:
         raise DataError(
-            f"{dataset.root}: no labelled photo in the train part ({unlabelled} without a label, {len(problems)} "
-            f"unreadable); draw some boxes with `thirtyfold annotate {dataset.root}`"
+            f"{dataset.root}: no labelled photo in the train part ({unlabelled} without a label that a person has "
+            f"seen, {len(problems)} unreadable); draw some boxes with `thirtyfold annotate {dataset.root}`"
         )
     if unlabelled:
         progress.say(
-            f"{unlabelled} of the train photos have no label yet and are left out; "
+            f"{unlabelled} of the train photos have no label that a person has seen and are left out; "
             f"`thirtyfold annotate {dataset.root}` opens them"
         )
     if not_moved := _not_moved(samples):
@@ -247,18 +246,9 @@ def _manifest(samples: Sequence[Sample], split: Split, recipe: Recipe, options: 
         factor=options.factor,
         min_visible=options.min_visible,
         split=split.fingerprint,
-        sources={sample.image_path.name: _source_hash(sample) for sample in samples},
+        sources={sample.image_path.name: augmented.source_hash(sample) for sample in samples},
         versions={name: version(name) for name in ("albumentations", "numpy")} | {"opencv": _opencv_version()},
     )
-
-
-def _source_hash(sample: Sample) -> str:
-    shapes = [
-        [shape.label, shape.kind, shape.points, shape.group, shape.score, dict(shape.extra)]
-        for shape in sample.annotations or ()
-    ]
-    size = sample.image_path.stat().st_size
-    return hashlib.sha256(json.dumps([size, sample.tags, shapes], sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _opencv_version() -> str:

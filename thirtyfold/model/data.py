@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from thirtyfold.datasets.augmented import read_copies, read_manifest, source_hash
 from thirtyfold.datasets.samples import labels_of, read_samples
 from thirtyfold.datasets.split import Split, check_split, read_split
 from thirtyfold.errors import DataError, SplitError
@@ -41,14 +42,14 @@ def gather(dataset: Dataset, options: TrainOptions, progress: Progress) -> Train
         raise DataError(f"{dataset.root}: holds no photos; take some with `thirtyfold capture {dataset.root}`")
     split = read_split(dataset)
     check_split(split, photos)
-    machine_made = {photo.image_path.name for photo in photos if photo.machine_made}
     photos = _without_machine_made(photos, dataset, progress)
     photos = _settle_unlabelled(photos, options, dataset)
     parts: dict[str, list[Sample]] = {"train": [], "val": [], "test": []}
     for photo in photos:
-        part = split.part(photo.image_path.name)
-        parts[part].append(replace(photo, split=part))
-    copies = [copy for copy in _read_copies(dataset, split) if copy.parent not in machine_made]
+        name = photo.image_path.name
+        part = split.part(name)
+        parts[part].append(replace(photo, split=part, session=split.groups[name]))
+    copies = _read_copies(dataset, split, parts["train"], progress)
     if not copies:
         progress.say(
             f"{dataset.root}: not augmented yet; training on the photos alone (`thirtyfold augment` adds copies)"
@@ -112,20 +113,29 @@ def _settle_unlabelled(photos: list[Sample], options: TrainOptions, dataset: Dat
     )
 
 
-def _read_copies(dataset: Dataset, split: Split) -> list[Sample]:
-    if not dataset.augmented_dir.is_dir():
-        return []
-    copies = []
-    for copy in read_samples(Dataset(dataset.augmented_dir)):
-        if copy.annotations is None or copy.parent is None:
-            continue  # a preview sheet, or a copy whose making was interrupted
-        if split.parts.get(copy.parent) != "train":
+def _read_copies(dataset: Dataset, split: Split, train: Sequence[Sample], progress: Progress) -> list[Sample]:
+    """The copies of ``train``, checked: of the train part only, and of the labels as they are now."""
+    copies = read_copies(dataset)
+    for copy in copies:
+        if split.parts.get(copy.parent or "") != "train":
             raise SplitError(
                 f"{copy.image_path}: is a copy of {copy.parent}, which the split keeps out of the train part; "
                 f"run `thirtyfold augment {dataset.root}` again"
             )
-        copies.append(replace(copy, split="train"))
-    return copies
+    manifest = read_manifest(dataset)
+    if manifest is None:
+        return []
+    hashes = {photo.image_path.name: source_hash(photo) for photo in train}
+    again = f"run `thirtyfold augment {dataset.root}` again"
+    changed = [name for name, made_of in manifest.sources.items() if hashes.get(name, made_of) != made_of]
+    if changed:
+        raise DataError(
+            f"{dataset.augmented_dir}: {len(changed)} photos or their labels have changed since the copies were made, "
+            f"first {changed[0]}; {again}"
+        )
+    if fresh := [name for name in hashes if name not in manifest.sources]:
+        progress.say(f"note: {len(fresh)} train photos have no copies yet, first {fresh[0]}; {again}")
+    return [replace(copy, split="train") for copy in copies if copy.parent in hashes]
 
 
 def _classes(
