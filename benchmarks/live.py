@@ -22,6 +22,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+
 from thirtyfold.capture.camera import open_camera
 from thirtyfold.capture.frames import Frame
 from thirtyfold.images import Pixels, letterbox
@@ -112,6 +113,7 @@ def keras_predict(run: Path, size: int) -> Callable[[Pixels], Any] | None:
         return None
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
+
     import thirtyfold.model.detect  # noqa: F401 - registers the layers that the file names
 
     model = keras.saving.load_model(run / "model.keras", compile=False)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+
 from thirtyfold import files
 from thirtyfold.datasets import labelme_json
 from thirtyfold.images import Pixels, write_jpeg

@@ -10,6 +10,7 @@ from typing import Any
 
 import cv2
 import pytest
+
 from thirtyfold import doctor
 from thirtyfold.annotate.labelme_program import Labelme
 from thirtyfold.errors import NotInstalledError

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 
 import pytest
+
 from thirtyfold.native_noise import LITERT_CHAT, TENSORFLOW_CHAT, without_lines
 
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import sys
 
 import pytest
-from thirtyfold import screen
 
 from tests.xvfb import screen_of_its_own
+from thirtyfold import screen
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is always a screen")
 

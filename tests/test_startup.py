@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import typer
+
 from thirtyfold.cli import app
 
 HEAVY = {

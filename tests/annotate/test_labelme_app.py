@@ -15,6 +15,8 @@ from pathlib import Path
 
 import cv2
 import pytest
+
+from tests.drawn import draw_photo, write_label
 from thirtyfold.annotate.labelme_app import annotate
 from thirtyfold.annotate.labelme_program import Labelme, command_for, config_for, environment_for_qt, find_labelme
 from thirtyfold.annotate.options import AnnotateOptions
@@ -25,8 +27,6 @@ from thirtyfold.errors import DataError, NothingToDo, NotInstalledError, UsageEr
 from thirtyfold.images import write_jpeg
 from thirtyfold.progress import Silent
 from thirtyfold.workspace import Dataset
-
-from tests.drawn import draw_photo, write_label
 
 FACE = {
     "label": "face",

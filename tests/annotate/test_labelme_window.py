@@ -13,13 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from tests.annotate.desktop import Desktop, open_desktop, wait_for
+from tests.drawn import draw_photo, write_label
 from thirtyfold.datasets import labelme_json
 from thirtyfold.datasets.machine_made import is_machine_made, marked
 from thirtyfold.images import write_jpeg
 from thirtyfold.sample import BoxXyxy
-
-from tests.annotate.desktop import Desktop, open_desktop, wait_for
-from tests.drawn import draw_photo, write_label
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="Xvfb is a Linux program")]
 

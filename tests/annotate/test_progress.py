@@ -4,13 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.drawn import draw_photo, write_dataset, write_label
 from thirtyfold.annotate.progress import labelling_progress
 from thirtyfold.datasets import labelme_json, machine_made
 from thirtyfold.errors import DataError
 from thirtyfold.sample import Annotation
 from thirtyfold.workspace import Dataset
-
-from tests.drawn import draw_photo, write_dataset, write_label
 
 
 def test_labelled_empty_and_unlabelled_photos_are_counted_apart(tmp_path: Path) -> None:

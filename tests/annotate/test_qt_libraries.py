@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from thirtyfold.annotate import qt_libraries
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere Qt brings everything along")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from thirtyfold.annotate.ticks import NOTHING_HERE, RIGHT_AS_IS, settled, with_ticks
 from thirtyfold.datasets.labelme_json import LabelFile
 from thirtyfold.datasets.machine_made import is_machine_made, marked

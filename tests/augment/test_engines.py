@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.drawn import draw_photo
 from thirtyfold.augment.engines import run_jobs
 from thirtyfold.augment.jobs import Job
 from thirtyfold.augment.recipes import SEED
 from thirtyfold.errors import DataError, ThirtyfoldError
 from thirtyfold.images import write_jpeg
-
-from tests.drawn import draw_photo
 
 
 def jobs(folder: Path, count: int) -> Iterator[Job]:

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.drawn import draw_photo
 from thirtyfold.augment.recipes import RECIPES, SEED, WEBCAM, Recipe, Step
 from thirtyfold.augment.transform import augment, build, copy_seed
 from thirtyfold.errors import UsageError
 from thirtyfold.images import Pixels
 from thirtyfold.sample import Annotation, BoxXyxy
-
-from tests.drawn import draw_photo
 
 WIDTH, HEIGHT = 200, 150
 _FINE_GRID = (np.mgrid[0 : HEIGHT * 4, 0 : WIDTH * 4].astype(np.float32) + 0.5) / 4

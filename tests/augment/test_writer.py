@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.drawn import draw_photo, write_dataset, write_label
 from thirtyfold import images
 from thirtyfold.augment.options import AugmentOptions
 from thirtyfold.augment.writer import augment_dataset
@@ -25,8 +27,6 @@ from thirtyfold.images import write_jpeg
 from thirtyfold.progress import Silent
 from thirtyfold.sample import Annotation
 from thirtyfold.workspace import Dataset
-
-from tests.drawn import draw_photo, write_dataset, write_label
 
 REPOSITORY = Path(__file__).parents[2]
 

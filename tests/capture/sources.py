@@ -11,10 +11,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from thirtyfold.capture.frames import Frame
-from thirtyfold.images import Pixels, encode_jpeg
 
 from tests.drawn import draw_photo
+from thirtyfold.capture.frames import Frame
+from thirtyfold.images import Pixels, encode_jpeg
 
 WIDTH, HEIGHT = 160, 120
 

@@ -11,6 +11,16 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+
+from tests.capture.sources import (
+    HEIGHT,
+    WIDTH,
+    MjpegServer,
+    ScriptedCamera,
+    mjpeg_server,
+    moving_photo,
+    write_video,
+)
 from thirtyfold.capture.camera import (
     CameraInfo,
     FolderCamera,
@@ -24,16 +34,6 @@ from thirtyfold.capture.camera import (
 from thirtyfold.capture.devices import why_no_camera
 from thirtyfold.errors import CameraError, UsageError
 from thirtyfold.images import write_jpeg
-
-from tests.capture.sources import (
-    HEIGHT,
-    WIDTH,
-    MjpegServer,
-    ScriptedCamera,
-    mjpeg_server,
-    moving_photo,
-    write_video,
-)
 
 
 def test_a_video_is_read_frame_by_frame_in_rgb_on_its_own_clock(tmp_path: Path) -> None:

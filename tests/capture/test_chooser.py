@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+
+from tests.capture.sources import black, moving_photo
 from thirtyfold.capture.chooser import Choice, Chooser, Timing
 from thirtyfold.capture.frames import Frame
 from thirtyfold.capture.quality import BLACK, BLURRED, SAME
 from thirtyfold.images import Pixels
-
-from tests.capture.sources import black, moving_photo
 
 TIMING = Timing(warm_up=0.5, new_shot=1.0, leave=2.0, patience=2.0)
 

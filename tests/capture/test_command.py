@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
-from thirtyfold.capture import records
-from thirtyfold.workspace import Dataset
 
 from tests.capture.sources import mjpeg_server, moving_photo, write_video
+from thirtyfold.capture import records
+from thirtyfold.workspace import Dataset
 
 pytest.importorskip("resource", reason="signals and file limits as on Linux and macOS")
 NO_SCREEN = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}

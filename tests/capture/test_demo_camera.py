@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from thirtyfold.capture.camera import open_camera
 from thirtyfold.capture.demo_camera import _FACE_XYXY, HEIGHT, WIDTH, DemoCamera, _truth
 from thirtyfold.errors import UsageError

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests.capture.sources import mjpeg_server, moving_photo
 from thirtyfold.capture import records
 from thirtyfold.capture.preview import PreviewWindow, State, draw_preview
 from thirtyfold.errors import NotInstalledError
 from thirtyfold.images import read_rgb
 from thirtyfold.workspace import Dataset
-
-from tests.capture.sources import mjpeg_server, moving_photo
 
 DISPLAY = ":81"
 

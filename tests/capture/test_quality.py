@@ -6,10 +6,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from thirtyfold.capture.camera import open_camera
-from thirtyfold.capture.quality import BLACK, BLURRED, SAME, WHITE, difference, judge, measure
 
 from tests.drawn import draw_photo
+from thirtyfold.capture.camera import open_camera
+from thirtyfold.capture.quality import BLACK, BLURRED, SAME, WHITE, difference, judge, measure
 
 PHOTO = draw_photo(1)[0]
 

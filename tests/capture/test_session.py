@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.capture.sources import ScriptedCamera, black, mjpeg_server, moving_photo, write_video
 from thirtyfold import files
 from thirtyfold.capture import records
 from thirtyfold.capture.camera import LiveCamera, open_camera
@@ -19,8 +21,6 @@ from thirtyfold.errors import CameraError, DataError, NothingToDo, UsageError
 from thirtyfold.images import Pixels, encode_jpeg, write_jpeg
 from thirtyfold.progress import Silent
 from thirtyfold.workspace import Dataset
-
-from tests.capture.sources import ScriptedCamera, black, mjpeg_server, moving_photo, write_video
 
 QUICK = Timing(warm_up=0.05, new_shot=0.05, leave=0.1, patience=0.5)
 

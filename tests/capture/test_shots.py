@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from thirtyfold.capture.shots import FACES, Shot, distribute, plan_shots, read_shots
 from thirtyfold.errors import UsageError
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import cv2
 import pytest
-from thirtyfold.datasets.fingerprint import SAME_SCENE_BITS, look_alikes, perceptual_hash
-from thirtyfold.images import decode_rgb, encode_jpeg, read_rgb
 
 from tests.drawn import draw_photo
+from thirtyfold.datasets.fingerprint import SAME_SCENE_BITS, look_alikes, perceptual_hash
+from thirtyfold.images import decode_rgb, encode_jpeg, read_rgb
 
 
 def bits_apart(first: int, second: int) -> int:

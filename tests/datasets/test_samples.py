@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+
+from tests.drawn import draw_photo, write_dataset, write_label
 from thirtyfold.datasets import labelme_json, machine_made
 from thirtyfold.datasets.samples import labels_of, read_samples, session_from_name
 from thirtyfold.errors import FileDataError, LabelError, UsageError
 from thirtyfold.images import write_jpeg
 from thirtyfold.workspace import Dataset
-
-from tests.drawn import draw_photo, write_dataset, write_label
 
 
 def test_webcam_faces_are_read_as_they_are(shared: Callable[[str], Path]) -> None:

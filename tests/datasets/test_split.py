@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.drawn import draw_photo, write_dataset
 from thirtyfold.datasets import labelme_json, machine_made
 from thirtyfold.datasets.samples import read_samples
 from thirtyfold.datasets.split import check_split, make_split, read_split, split_dataset
@@ -19,8 +21,6 @@ from thirtyfold.images import write_jpeg
 from thirtyfold.progress import Silent
 from thirtyfold.sample import Sample
 from thirtyfold.workspace import Dataset
-
-from tests.drawn import draw_photo, write_dataset
 
 
 class Heard(Silent):

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
+from tests.drawn import draw_photo
 from thirtyfold.capture.frames import Frame
 from thirtyfold.errors import CameraError
 from thirtyfold.images import Pixels
 from thirtyfold.live.view import Command
-
-from tests.drawn import draw_photo
 
 
 class ScriptedCamera:

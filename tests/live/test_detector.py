@@ -3,12 +3,12 @@ from __future__ import annotations
 import threading
 
 import pytest
+
+from tests.live.scripted import ScriptedCamera
 from thirtyfold.capture.frames import NewestFrame
 from thirtyfold.images import Pixels
 from thirtyfold.live.detector import DetectorThread
 from thirtyfold.sample import Annotation
-
-from tests.live.scripted import ScriptedCamera
 
 
 class GatedModel:

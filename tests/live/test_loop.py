@@ -8,6 +8,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+
+from tests.drawn import draw_photo
+from tests.live.scripted import ScriptedCamera, ScriptedView, once
 from thirtyfold import screen
 from thirtyfold.datasets.samples import read_samples
 from thirtyfold.errors import CameraError, ModelError, NotInstalledError, UsageError
@@ -20,9 +23,6 @@ from thirtyfold.predict.artifact import load_artifact
 from thirtyfold.predict.runtime import Predictor
 from thirtyfold.sample import Annotation
 from thirtyfold.workspace import Dataset
-
-from tests.drawn import draw_photo
-from tests.live.scripted import ScriptedCamera, ScriptedView, once
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+
 from thirtyfold.live.overlay import KEYS_HELP, Numbers, draw_live, draw_notes, wrapped
 from thirtyfold.sample import Annotation
 

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+
+from tests.drawn import draw_photo, write_dataset
 from thirtyfold.annotate.progress import labelling_progress
 from thirtyfold.datasets.samples import capture_sessions, read_samples
 from thirtyfold.errors import UsageError
@@ -12,8 +14,6 @@ from thirtyfold.images import read_rgb
 from thirtyfold.live.review import Reviewer, save_for_review
 from thirtyfold.sample import Annotation
 from thirtyfold.workspace import Dataset
-
-from tests.drawn import draw_photo, write_dataset
 
 NOON = datetime(2025, 3, 4, 12, 0, 1, tzinfo=timezone(timedelta(hours=1)))
 FOUND = (Annotation.from_box("face", (10.123456, 20, 110, 140), score=0.87654321),)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from thirtyfold.errors import CameraError
 from thirtyfold.live.stats import Histogram, LiveResult, LiveStats
 

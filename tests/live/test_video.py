@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from thirtyfold.errors import ThirtyfoldError, UsageError
 from thirtyfold.images import Pixels
 from thirtyfold.live.video import VideoFile

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests.live.conftest import write_video
+from tests.xvfb import Screen, screen_of_its_own, wait_until
 from thirtyfold.datasets.samples import read_samples
 from thirtyfold.drawing import color_of
 from thirtyfold.images import Pixels
 from thirtyfold.workspace import Dataset
-
-from tests.live.conftest import write_video
-from tests.xvfb import Screen, screen_of_its_own, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Xvfb is Linux's")]
 TITLE = "thirtyfold live"

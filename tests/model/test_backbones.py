@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+
 from thirtyfold.model.backbones import BACKBONES, Preprocessing, feature_maps
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)

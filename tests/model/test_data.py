@@ -2,6 +2,8 @@ import json
 from pathlib import Path
 
 import pytest
+
+from tests.drawn import write_dataset, write_label
 from thirtyfold import files
 from thirtyfold.augment.options import AugmentOptions
 from thirtyfold.augment.writer import augment_dataset
@@ -14,8 +16,6 @@ from thirtyfold.model.options import TrainOptions
 from thirtyfold.progress import Silent
 from thirtyfold.sample import Annotation
 from thirtyfold.workspace import Dataset
-
-from tests.drawn import write_dataset, write_label
 
 
 class Heard(Silent):

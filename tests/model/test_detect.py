@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from thirtyfold.model import detect
 from thirtyfold.model.detect import Target, encode_dense, encode_global
 from thirtyfold.predict.decoders import DECODERS, Placement

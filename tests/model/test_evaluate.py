@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from thirtyfold.model.evaluate import Judged, best_threshold, by_session, iou, match, measure
 from thirtyfold.sample import Annotation, BoxXyxy, Sample
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from thirtyfold.model.losses import heatmap_loss, localization_loss, presence_loss
 
 

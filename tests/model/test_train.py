@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from tests.drawn import write_dataset
 from thirtyfold.datasets.split import split_dataset
 from thirtyfold.datasets.split_options import SplitOptions
 from thirtyfold.errors import ModelError, NothingToDo, TrainingError
@@ -25,8 +27,6 @@ from thirtyfold.model.train import TrainResult, train
 from thirtyfold.predict.artifact import read_artifact
 from thirtyfold.predict.runtime import load
 from thirtyfold.workspace import Dataset
-
-from tests.drawn import write_dataset
 
 SMALL: dict[str, Any] = {"backbone": "tiny", "weights": "none", "size": 96, "batch": 8, "seed": 3}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 import pytest
+
 from thirtyfold.errors import ModelError, NotInstalledError, UsageError
 from thirtyfold.model.backbones import BACKBONES
 from thirtyfold.model.options import TrainOptions

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from thirtyfold.errors import ModelError
 from thirtyfold.predict.artifact import load_artifact, read_artifact, write_artifact
 

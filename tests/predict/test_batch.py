@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+
+from tests.drawn import draw_photo, write_dataset
 from thirtyfold.cli import main
 from thirtyfold.errors import NothingToDo, UsageError
 from thirtyfold.images import read_rgb, write_jpeg
 from thirtyfold.predict.batch import find_pictures, predict_paths
-
-from tests.drawn import draw_photo, write_dataset
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+
 from thirtyfold.images import letterbox
 from thirtyfold.model.options import HEADS
 from thirtyfold.predict.decoders import DECODERS, Array, Placement, decode_dense, decode_global, suppress_overlaps

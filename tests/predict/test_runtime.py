@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from tests.drawn import draw_photo
 from thirtyfold.errors import ModelError
 from thirtyfold.predict.artifact import read_artifact, write_artifact
 from thirtyfold.predict.runtime import load
-
-from tests.drawn import draw_photo
 
 
 @pytest.fixture
