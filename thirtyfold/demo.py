@@ -33,7 +33,7 @@ class DemoPlan:
     photos_a_session: int = 12
     factor: int = 30
     train: TrainOptions = field(
-        default_factory=lambda: TrainOptions(backbone="tiny", weights="none", size=160, epochs=8)
+        default_factory=lambda: TrainOptions(backbone="tiny", weights="none", size=160, epochs=12)
     )
     live_seed: int = 106
     live_seconds: float = 10.0

@@ -54,6 +54,11 @@ def test_the_threshold_is_put_between_the_true_and_the_false_boxes() -> None:
     assert best_threshold([]) == 0.5
 
 
+def test_among_equal_thresholds_the_one_nearest_to_a_half_is_taken_but_none_at_the_edge() -> None:
+    assert best_threshold([photo(FACE, found=[(FACE, 0.97)])]) == 0.5
+    assert best_threshold([photo(FACE, found=[(FACE, 0.37)])]) == 0.3
+
+
 def test_sessions_are_measured_apart() -> None:
     sessions = by_session([photo(FACE, found=[(FACE, 0.9)]), photo(FACE, found=[], session="b")], 0.5)
     assert {name: metrics.recall for name, metrics in sessions.items()} == {"a": 1.0, "b": 0.0}

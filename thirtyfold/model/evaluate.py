@@ -107,7 +107,8 @@ def measure(judged: Iterable[Judged], threshold: float) -> DetectionMetrics:
 
 
 def best_threshold(judged: Sequence[Judged]) -> float:
-    """The score threshold with the best F1; in the middle of the plateau where several are equal.
+    """The score threshold with the best F1; where several are equal, the one nearest to 0.5 that is
+    not at the edge of them: a few photos don't show how low the false boxes would start.
 
     0.5 where there is nothing to choose by.
     """
@@ -116,7 +117,8 @@ def best_threshold(judged: Sequence[Judged]) -> float:
     if not scores or max(scores) == 0:
         return 0.5
     plateau = [t for t, score in zip(candidates, scores, strict=True) if score >= max(scores) - 1e-9]
-    return plateau[len(plateau) // 2]
+    inner = plateau[1:-1] or plateau
+    return min(inner, key=lambda threshold: abs(threshold - 0.5))
 
 
 def by_session(judged: Sequence[Judged], threshold: float) -> Mapping[str, DetectionMetrics]:

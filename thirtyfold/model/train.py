@@ -89,7 +89,11 @@ def train(
     run_dir = resumed or new_run(runs_dir, options.task)
     write_args(run_dir, options, dataset.root)
     problems: list[FileDataError] = []
-    state = _fit(network, task, run_dir, options, data, problems=problems, progress=progress)
+    try:
+        state = _fit(network, task, run_dir, options, data, problems=problems, progress=progress)
+    except KeyboardInterrupt:
+        progress.say(f"stopped; go on with `thirtyfold train {dataset.root} --resume {run_dir}`")
+        raise
     artifact = finish(network.model, task, run_dir, options, data, state, progress)
     return TrainResult(
         run_dir=run_dir,
