@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from thirtyfold.model.evaluate import Judged, best_threshold, by_session, iou, match, measure
+from thirtyfold.model.evaluate import Judged, best_threshold, by_session, measure
+from thirtyfold.predict.matching import iou, match
 from thirtyfold.sample import Annotation, BoxXyxy, Sample
 
 FACE = (10.0, 10.0, 30.0, 30.0)

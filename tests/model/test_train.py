@@ -193,3 +193,35 @@ def test_every_task_builds_fits_a_step_exports_and_predicts_the_same(
     exported = runner(image=squares[:1])
     for name, expected in model.predict_on_batch(squares[:1]).items():
         assert np.allclose(exported[name], expected, atol=2e-3), name
+
+
+@pytest.mark.slow
+def test_a_frozen_backbone_stays_as_it_was_and_its_features_leave_no_files(dataset: Dataset, tmp_path: Path) -> None:
+    import keras
+
+    from thirtyfold.model.backbones import BACKBONES
+
+    keras.utils.set_random_seed(7)
+    given = BACKBONES["tiny"].build(64, 1.0)
+    given.save_weights(tmp_path / "given.weights.h5")
+    options = TrainOptions(**{**SMALL, "size": 64, "weights": str(tmp_path / "given.weights.h5")}, epochs=2)
+    result = train(dataset, options, runs_dir=tmp_path / "runs")
+    assert result.artifact.training["frozen_backbone"] is True
+    trained = load_task("detect").build(options, 1)
+    trained.model.load_weights(result.run_dir / "model.keras")
+    for before, after in zip(given.weights, trained.backbone.weights, strict=True):
+        assert (before.numpy() == after.numpy()).all(), before.path
+    assert result.artifact.metrics["tflite_against_keras"]["largest_box_difference_px"] < 0.5
+    assert not (result.run_dir / ".cache").exists()
+
+
+def test_features_are_stored_photo_by_photo_as_the_trunk_gives_them(tmp_path: Path) -> None:
+    from thirtyfold.model.inputs import store_features
+    from thirtyfold.progress import SILENT
+
+    network = detect.build(TrainOptions(**{**SMALL, "size": 64}), 1)
+    squares = np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3), np.uint8)
+    maps = store_features(network.trunk, squares, tmp_path / "cache", batch=2, progress=SILENT)
+    assert [stored.shape[1] for stored in maps] == [8, 4, 2]
+    for stored, features in zip(maps, network.trunk.predict_on_batch(squares), strict=True):
+        assert np.allclose(stored, features, rtol=2e-3, atol=2e-3)

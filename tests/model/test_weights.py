@@ -1,77 +1,15 @@
-import hashlib
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import keras
 import pytest
 
-from thirtyfold.errors import ModelError, NotInstalledError, UsageError
+from thirtyfold.errors import ModelError, UsageError
 from thirtyfold.model.backbones import BACKBONES
 from thirtyfold.model.options import TrainOptions
-from thirtyfold.model.weights import (
-    Download,
-    check_cached,
-    fetch,
-    imagenet_download,
-    load_backbone_weights,
-    weights_path,
-)
+from thirtyfold.model.weights import imagenet_download, load_backbone_weights, weights_path
 from thirtyfold.progress import SILENT
 
 CONTENT = b"\x89HDF\r\n\x1a\n" + bytes(range(256)) * 64
-
-
-@contextmanager
-def server(body: bytes, *, claim: int | None = None) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", str(claim or len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    httpd = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=httpd.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{httpd.server_port}/w.h5"
-    finally:
-        httpd.shutdown()
-        thread.join()
-        httpd.server_close()
-
-
-def test_weights_are_fetched_once_and_checked(tmp_path: Path) -> None:
-    with server(CONTENT) as url:
-        path = tmp_path / "models" / "w.h5"
-        fetch(Download(name="w.h5", url=url, md5=hashlib.md5(CONTENT).hexdigest()), path, SILENT)  # noqa: S324
-    assert path.read_bytes() == CONTENT
-    assert list(path.parent.iterdir()) == [path]
-
-
-def test_a_download_that_is_not_the_published_file_leaves_nothing_behind(tmp_path: Path) -> None:
-    with server(b"<html>log in to the hotel's network</html>") as url, pytest.raises(ModelError, match="published"):
-        fetch(Download(name="w.h5", url=url, md5=None), tmp_path / "w.h5", SILENT)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_connection_that_breaks_leaves_nothing_behind_and_says_so(tmp_path: Path) -> None:
-    with server(CONTENT, claim=len(CONTENT) + 5) as url, pytest.raises(NotInstalledError, match=r"broke|incomplete"):
-        fetch(Download(name="w.h5", url=url, md5=None), tmp_path / "w.h5", SILENT)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_offline_says_where_to_put_the_file_and_how_to_go_on_without(tmp_path: Path) -> None:
-    download = Download(name="w.h5", url="http://127.0.0.1:9/w.h5", md5=None)
-    with pytest.raises(NotInstalledError, match="--weights none") as raised:
-        fetch(download, tmp_path / "w.h5", SILENT)
-    assert str(tmp_path / "w.h5") in str(raised.value)
 
 
 def test_a_cached_file_that_differs_is_reported_and_not_deleted(
@@ -87,11 +25,19 @@ def test_a_cached_file_that_differs_is_reported_and_not_deleted(
     assert path.read_bytes() == CONTENT
 
 
-def test_a_file_that_is_not_hdf5_is_refused_even_without_a_published_hash(tmp_path: Path) -> None:
-    path = tmp_path / "w.h5"
+def test_a_cached_file_that_is_not_hdf5_is_refused_even_without_a_published_hash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    path = tmp_path / "models" / imagenet_download("mobilenetv2", 0.35).name
+    path.parent.mkdir()
     path.write_bytes(b"not weights")
-    with pytest.raises(ModelError):
-        check_cached(Download(name="w.h5", url="", md5=None), path)
+    with pytest.raises(ModelError, match="ImageNet weights"):
+        weights_path(TrainOptions(backbone="mobilenetv2", alpha=0.35), SILENT)
+
+
+def test_without_a_network_training_can_start_from_nothing() -> None:
+    assert "--weights none" in imagenet_download("vgg16", 1.0).otherwise
 
 
 def test_weights_of_another_shape_are_refused_with_the_options_to_check(tmp_path: Path) -> None:
