@@ -29,8 +29,8 @@ from tests.drawn import draw_photo, write_label
 from thirtyfold.augment.options import AugmentOptions
 from thirtyfold.augment.writer import augment_dataset
 from thirtyfold.datasets.samples import read_samples
-from thirtyfold.datasets.split import split_dataset
 from thirtyfold.datasets.split_options import SplitOptions
+from thirtyfold.datasets.split_plan import split_dataset
 from thirtyfold.images import write_jpeg
 from thirtyfold.workspace import Dataset
 

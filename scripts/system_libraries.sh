@@ -3,7 +3,8 @@
 # Debian or Ubuntu and we are root, installed: `sh scripts/system_libraries.sh [--tests]`.
 # Silent and instant when all is there. Exit code 1 only if OpenCV or Python's venv could
 # not work: the demo and the training need no screen, so Qt's libraries are a note.
-# --tests: also the screen nobody sees (Xvfb) that tests of windows run on; they skip without it.
+# --tests: also the screen nobody sees (Xvfb) that tests of windows run on, and the browser
+# that opens check's page; those tests skip without.
 set -eu
 python=${PYTHON:-python3}
 missing=""   # packages without which nothing works
@@ -62,6 +63,8 @@ if [ "${1:-}" = --tests ] && [ "$(uname -s)" = Linux ]; then
   for pair in Xvfb:xvfb xdotool:xdotool xwininfo:x11-utils xauth:xauth import:imagemagick; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || wanted="$wanted ${pair#*:}"
   done
+  command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 ||
+    command -v google-chrome >/dev/null 2>&1 || wanted="$wanted chromium"
 fi
 
 # shellcheck disable=SC2086  # lists of words
@@ -77,10 +80,14 @@ if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
   apt-get update -qq >&2 || true  # a fresh container has no package lists
   # shellcheck disable=SC2086
   apt_install $packages && exit 0
-  # An older release may not have one of the others: what everything needs goes first.
+  # An older release may not have one of the others (Ubuntu has no chromium): what everything
+  # needs goes first, then each of them by itself.
   # shellcheck disable=SC2086
   if [ -z "$missing" ] || apt_install $missing; then
-    echo "Note: not all of these could be installed, so labelme's window may not open: $wanted" >&2
+    left=""
+    for package in $wanted; do apt_install "$package" 2>/dev/null || left="$left $package"; done
+    [ -z "$left" ] ||
+      echo "Note: these could not be installed, so labelme's window or some tests may not run:$left" >&2
     exit 0
   fi
   echo "these could not be installed, and nothing works without: $missing" >&2

@@ -15,11 +15,13 @@ from thirtyfold import __version__
 from thirtyfold.annotate.options import AnnotateOptions
 from thirtyfold.augment.options import AugmentOptions
 from thirtyfold.capture.options import CaptureOptions
+from thirtyfold.datasets.check.options import CheckOptions
+from thirtyfold.datasets.convert_options import READABLE, WRITABLE, ConvertOptions
 from thirtyfold.datasets.split_options import SplitOptions
 from thirtyfold.errors import DataError, ThirtyfoldError
 from thirtyfold.live.options import LiveOptions
 from thirtyfold.model.options import TrainOptions
-from thirtyfold.workspace import DEFAULT_DATASET, DEFAULT_RUNS, Dataset, find_run
+from thirtyfold.workspace import DEFAULT_DATASET, DEFAULT_RUNS, Dataset
 
 app = typer.Typer(
     name="thirtyfold",
@@ -33,10 +35,12 @@ app = typer.Typer(
 DatasetArgument = Annotated[Path, typer.Argument(metavar="[DATASET]", help="The dataset's folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for programs.")]
 RunsOption = Annotated[Path, typer.Option("--runs", help="The folder that trained models lie in.")]
-ModelOption = Annotated[str, typer.Option("--model", "-m", help="A run folder, or `latest`.")]
+ModelOption = Annotated[str, typer.Option("--model", "-m", help="A run, `latest`, or for faces `haar` or `yunet`.")]
 
+_ANNOTATE = AnnotateOptions()
 _CAPTURE = CaptureOptions()
 _AUGMENT = AugmentOptions()
+_CHECK = CheckOptions()
 _SPLIT = SplitOptions()
 _TRAIN = TrainOptions()
 
@@ -111,22 +115,78 @@ def annotate(
     dataset: DatasetArgument = DEFAULT_DATASET,
     labels: Annotated[str, typer.Option(help="The labels that may be given, separated by commas.")] = "face",
     every_photo: Annotated[bool, typer.Option("--all", help="Open the photos that have labels, too.")] = False,
-    status: Annotated[bool, typer.Option("--status", help="Only say what is labelled; open nothing.")] = False,
+    prelabel: Annotated[
+        str | None,
+        typer.Option(
+            help="Draw boxes on unlabelled photos first: `haar`, `yunet`, or a run. `none` takes those away again "
+            "that nobody has looked at."
+        ),
+    ] = None,
+    review: Annotated[
+        bool, typer.Option("--review", help="Open the labels of models and the doubtful ones, the worst first.")
+    ] = False,
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="Who doubts in a review: a run, `latest`, `haar` or `yunet`.")
+    ] = _ANNOTATE.model,
+    status: Annotated[bool, typer.Option("--status", help="Do not open labelme; only say how things stand.")] = False,
+    runs: RunsOption = DEFAULT_RUNS,
     json_: JsonOption = False,
 ) -> None:
     """Open labelme on photos without labels or with only a model's, and say afterwards what is labelled."""
     from thirtyfold import console
-    from thirtyfold.annotate.labelme_app import annotate as open_labelme
-    from thirtyfold.annotate.progress import labelling_progress
+    from thirtyfold.annotate.sitting import sit_down
 
-    options = AnnotateOptions(labels=tuple(label.strip() for label in labels.split(",")), every_photo=every_photo)
-    if not status:
-        open_labelme(Dataset(dataset), options, progress=console.Terminal())
-    result = labelling_progress(Dataset(dataset), options.labels)
+    options = AnnotateOptions(
+        labels=tuple(label.strip() for label in labels.split(",")),
+        every_photo=every_photo,
+        prelabel=prelabel,
+        review=review,
+        model=model,
+        open_labelme=not status,
+    )
+    result = sit_down(Dataset(dataset), options, runs_dir=runs, progress=console.Terminal())
     if json_:
         console.print_json(result.to_dict())
     else:
         console.print_facts(f"Labels of {dataset}", result.facts())
+    result.raise_if_wrong()
+
+
+@app.command()
+def check(
+    dataset: DatasetArgument = DEFAULT_DATASET,
+    labels: Annotated[str, typer.Option(help="The labels there should be, separated by commas. [default: any]")] = "",
+    html: Annotated[Path | None, typer.Option(help="Write the page here. [default: DATASET/check.html]")] = None,
+    no_html: Annotated[bool, typer.Option("--no-html", help="Write no page.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Write corrected copies into DATASET/fixed.")] = False,
+    fix_into: Annotated[Path | None, typer.Option(help="Write corrected copies into this new folder.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
+    workers: Annotated[int, typer.Option(help="Threads; 0 is one a core.")] = _CHECK.workers,
+    json_: JsonOption = False,
+) -> None:
+    """Find what is wrong with photos, labels and split, by file, with the mend. Your files are only read."""
+    from thirtyfold import console
+    from thirtyfold.datasets.check.run import check_dataset
+
+    options = CheckOptions(
+        labels=tuple(label.strip() for label in labels.split(",")) if labels else (),
+        page=not no_html,
+        page_path=html,
+        fix=fix,
+        fix_dir=fix_into,
+        strict=strict,
+        workers=workers,
+    )
+    result = check_dataset(Dataset(dataset), options, progress=console.Terminal())
+    if json_:
+        console.print_json(result.to_dict())
+    else:
+        if result.problems:
+            console.print_table("By file", ("file", "code", "what is wrong"), result.rows_by_file())
+            console.print_table("By kind", ("", "code", "", "what it is, and the mend"), result.rows_by_kind())
+        console.print_facts(f"Checked {dataset}", result.facts())
+        if result.page is not None:
+            typer.echo(f"Look at {result.page}")
     result.raise_if_wrong()
 
 
@@ -144,7 +204,7 @@ def split(
 ) -> None:
     """Divide the photos into train, val and test, never tearing a capture session apart."""
     from thirtyfold import console
-    from thirtyfold.datasets.split import split_dataset
+    from thirtyfold.datasets.split_plan import split_dataset
 
     names = tuple(name.strip() for name in test_sessions.split(",") if name.strip())
     options = SplitOptions(val=val, test=test, test_sessions=names, group_by=group_by, seed=seed)
@@ -152,7 +212,35 @@ def split(
     if json_:
         console.print_json(result.to_dict())
     else:
-        console.print_table(f"Split of {dataset}", ("part", "photos", "sessions"), result.rows())
+        console.print_table(f"Split of {dataset}", ("part", "photos", "photos by label", "sessions"), result.rows())
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(help="The dataset's folder, or one label file in it.")],
+    target: Annotated[Path, typer.Argument(help="The new folder.")],
+    to: Annotated[str, typer.Option("--to", help=f"The format to write: {', '.join(WRITABLE)}.")],
+    from_: Annotated[
+        str | None, typer.Option("--from", help=f"The format to read: {', '.join(READABLE)}. [default: found out]")
+    ] = None,
+    copy: Annotated[bool, typer.Option("--copy", help="Copy the photos instead of linking them.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Write nothing if anything would be lost.")] = False,
+    label: Annotated[str, typer.Option(help="The label of shapes that carry none.")] = "object",
+    json_: JsonOption = False,
+) -> None:
+    """Labels from one format into another; what the other cannot carry is listed, never dropped in silence."""
+    from thirtyfold import console
+    from thirtyfold.datasets.convert import convert as convert_labels
+
+    options = ConvertOptions(to=to, from_=from_, copy=copy, strict=strict, label=label)
+    result = convert_labels(source, target, options, progress=console.Terminal())
+    if json_:
+        console.print_json(result.to_dict())
+    else:
+        console.print_facts(f"Converted {source}", result.facts())
+        if rows := result.loss_rows():
+            console.print_table(f"What {to} cannot carry", ("what", "", "count", "photos"), rows)
+    result.raise_if_incomplete()
 
 
 @app.command()
@@ -254,10 +342,11 @@ def predict(
     """Find the objects in pictures and folders."""
     from thirtyfold import console
     from thirtyfold.predict.batch import predict_paths
+    from thirtyfold.predict.detectors import find_model
 
     result = predict_paths(
         [*(sources or []), *(input_ or [])],
-        find_run(model, runs),
+        find_model(model, runs),
         threshold=threshold,
         save_dir=save,
         progress=console.Terminal(),
@@ -286,11 +375,12 @@ def live(
     from thirtyfold import console
     from thirtyfold.live.clock import process_started_at
     from thirtyfold.live.loop import run_live
+    from thirtyfold.predict.detectors import find_model
 
     options = LiveOptions(
         source=source, threshold=threshold, view=view, save=save, max_seconds=max_seconds, review_dataset=review
     )
-    result = run_live(find_run(model, runs), options, progress=console.Terminal(), started_at=process_started_at())
+    result = run_live(find_model(model, runs), options, progress=console.Terminal(), started_at=process_started_at())
     if json_:
         console.print_json(result.to_dict())
     else:

@@ -48,12 +48,14 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     """A table on stdout; plain text where it is not a terminal."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title, title_justify="left")
+    table = Table(title=Text(title), title_justify="left")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        # As Text: a file or label named "[/b]" is no markup.
+        table.add_row(*(Text(str(cell)) for cell in row))
     Console().print(table)
 
 
@@ -61,8 +63,11 @@ def print_facts(title: str, facts: Mapping[str, object]) -> None:
     """Names and values, one a line, as a table without a head."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title, title_justify="left", show_header=False)
+    table = Table(title=Text(title), title_justify="left", show_header=False)
+    for _ in range(2):
+        table.add_column(overflow="fold")  # a path cut short with "..." is of no use
     for name, value in facts.items():
-        table.add_row(name, str(value))
+        table.add_row(name, Text(str(value)))
     Console().print(table)

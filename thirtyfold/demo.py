@@ -87,7 +87,7 @@ def run_demo(folder: Path, *, plan: DemoPlan | None = None, progress: Progress =
     """
     from thirtyfold.augment.writer import augment_dataset
     from thirtyfold.capture.session import capture
-    from thirtyfold.datasets.split import split_dataset
+    from thirtyfold.datasets.split_plan import split_dataset
     from thirtyfold.live.loop import run_live
     from thirtyfold.model.train import train
 

@@ -28,7 +28,7 @@ TRUTH_COLOR: Color = (255, 255, 255)
 
 def color_of(label: str) -> Color:
     """The RGB colour of a label, the same in every picture and process."""
-    return PALETTE[crc32(label.encode("utf-8")) % len(PALETTE)]
+    return PALETTE[crc32(label.encode("utf-8", "surrogatepass")) % len(PALETTE)]
 
 
 def draw_annotations(pixels: Pixels, annotations: Sequence[Annotation], *, color: Color | None = None) -> Pixels:

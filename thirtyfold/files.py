@@ -31,7 +31,7 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
             stream.flush()
             if durable:
                 os.fsync(stream.fileno())
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(0o666 & ~umask())
         temporary.replace(path)
     except OSError as error:
         raise writing_failed(path, error) from error
@@ -99,7 +99,7 @@ def writing_failed(path: Path, error: OSError) -> DataError | UsageError:
     return DataError(f"{path}: cannot be written ({error.strerror or error})")
 
 
-def _umask() -> int:
+def umask() -> int:
     # There is no way to read the mask but to set it; both calls are instant.
     mask = os.umask(0)
     os.umask(mask)

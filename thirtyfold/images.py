@@ -37,7 +37,8 @@ def read_size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as image:
             width, height = image.size
-            sideways = image.getexif().get(_EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
+            # Pillow gives a TIFF's size upright already.
+            sideways = image.format != "TIFF" and image.getexif().get(_EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
     except FileNotFoundError as error:
         raise ImageError(path, "no such file") from error
     except UnidentifiedImageError as error:

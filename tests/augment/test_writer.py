@@ -20,8 +20,9 @@ from thirtyfold.augment.writer import augment_dataset
 from thirtyfold.datasets import labelme_json
 from thirtyfold.datasets.augmented import copies_dir, read_copies, read_manifest
 from thirtyfold.datasets.samples import read_samples
-from thirtyfold.datasets.split import check_split, read_split, split_dataset
+from thirtyfold.datasets.split import check_split, read_split
 from thirtyfold.datasets.split_options import SplitOptions
+from thirtyfold.datasets.split_plan import split_dataset
 from thirtyfold.errors import DataError, SplitError, UsageError
 from thirtyfold.images import write_jpeg
 from thirtyfold.progress import Silent

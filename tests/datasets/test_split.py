@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from tests.drawn import draw_photo, write_dataset
 from thirtyfold.datasets import labelme_json, machine_made
 from thirtyfold.datasets.samples import read_samples
-from thirtyfold.datasets.split import check_split, make_split, read_split, split_dataset
+from thirtyfold.datasets.split import check_split, read_split
 from thirtyfold.datasets.split_options import SplitOptions
+from thirtyfold.datasets.split_plan import make_split, split_dataset
 from thirtyfold.errors import DataError, SplitError, UsageError
 from thirtyfold.images import write_jpeg
 from thirtyfold.progress import Silent

@@ -21,7 +21,7 @@ FOUND = (Annotation.from_box("face", (10.123456, 20, 110, 140), score=0.87654321
 
 def save(dataset: Dataset, annotations: tuple[Annotation, ...] = FOUND) -> Path:
     return save_for_review(
-        dataset, draw_photo(1)[0], annotations, source="camera 0", predicted_by=Path("runs/detect/1"), now=NOON
+        dataset, draw_photo(1)[0], annotations, source="camera 0", predicted_by="runs/detect/1", now=NOON
     )
 
 
@@ -63,7 +63,7 @@ def test_names_never_collide_and_nothing_that_was_there_changes(tmp_path: Path) 
 
 def test_while_another_command_holds_the_dataset_nothing_is_saved_and_it_is_said(tmp_path: Path) -> None:
     dataset = Dataset(tmp_path / "faces")
-    reviewer = Reviewer(dataset, source="camera 0", predicted_by=Path("runs/detect/1"))
+    reviewer = Reviewer(dataset, source="camera 0", predicted_by="runs/detect/1")
     with dataset.lock("test"):
         with pytest.raises(UsageError, match="another thirtyfold command"):
             save(dataset)
@@ -77,7 +77,7 @@ def test_while_another_command_holds_the_dataset_nothing_is_saved_and_it_is_said
 
 def test_closing_waits_until_every_frame_is_saved(tmp_path: Path) -> None:
     dataset = Dataset(tmp_path / "faces")
-    reviewer = Reviewer(dataset, source="camera 0", predicted_by=Path("runs/detect/1"))
+    reviewer = Reviewer(dataset, source="camera 0", predicted_by="runs/detect/1")
     for _ in range(3):
         reviewer.save(draw_photo(1)[0], FOUND)
     reviewer.close()

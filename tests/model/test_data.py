@@ -8,8 +8,8 @@ from thirtyfold import files
 from thirtyfold.augment.options import AugmentOptions
 from thirtyfold.augment.writer import augment_dataset
 from thirtyfold.datasets import labelme_json, machine_made
-from thirtyfold.datasets.split import split_dataset
 from thirtyfold.datasets.split_options import SplitOptions
+from thirtyfold.datasets.split_plan import split_dataset
 from thirtyfold.errors import DataError, SplitError
 from thirtyfold.model.data import TrainingData, gather
 from thirtyfold.model.options import TrainOptions

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from tests.drawn import write_dataset
-from thirtyfold.datasets.split import split_dataset
 from thirtyfold.datasets.split_options import SplitOptions
+from thirtyfold.datasets.split_plan import split_dataset
 from thirtyfold.errors import ModelError, NothingToDo, TrainingError
 from thirtyfold.images import letterbox, read_rgb
 from thirtyfold.model import detect

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from thirtyfold import files, screen
@@ -19,9 +21,12 @@ from thirtyfold.annotate.labelme_program import (
     started_with,
 )
 from thirtyfold.annotate.options import AnnotateOptions
-from thirtyfold.annotate.staging import PHOTOS, Staging, left_over, stage
+from thirtyfold.annotate.pace import Pace
+from thirtyfold.annotate.review import Suspect
+from thirtyfold.annotate.staging import PHOTOS, Staging, bring_home, finish, stage
 from thirtyfold.annotate.ticks import NOTHING_HERE, RIGHT_AS_IS
 from thirtyfold.datasets.machine_made import has_machine_made_labels
+from thirtyfold.datasets.unlabelled import has_no_shapes_yet
 from thirtyfold.errors import DataError, NothingToDo, NotInstalledError, UsageError
 from thirtyfold.progress import SILENT, Progress
 from thirtyfold.workspace import Dataset
@@ -41,28 +46,29 @@ def annotate(
     progress: Progress = SILENT,
     labelme: Labelme | None = None,
     poll_seconds: float = _POLL_SECONDS,
-) -> None:
+    clock: Callable[[], float] = time.monotonic,
+    suspects: Sequence[Suspect] | None = None,
+) -> Pace:
     """Open labelme on the photos without labels, or with a model's, and return when it was closed.
 
-    Labels arrive beside the photos while it runs, at most ``poll_seconds`` after they
-    were saved, without image data and with a bare ``imagePath``. Raises
-    :class:`NothingToDo` if every photo has its label, :class:`NotInstalledError` if
-    labelme, its libraries or a screen is missing or labelme crashed (what was drawn is
-    kept), :class:`DataError` if there is no photo.
+    With ``suspects`` on those instead, in their order. Labels arrive beside the photos while it
+    runs, at most ``poll_seconds`` after they were saved, without image data and with a bare
+    ``imagePath``. Raises :class:`NothingToDo` if every photo has its label,
+    :class:`NotInstalledError` if labelme, its libraries or a screen is missing or labelme
+    crashed (what was drawn is kept), :class:`DataError` if there is no photo.
     """
     image_paths = dataset.image_paths()
     if not image_paths:
         raise DataError(f"{dataset.root}: holds no photos; take some with `thirtyfold capture {dataset.root}`")
     with dataset.lock("annotate"):
-        _bring_home(dataset, progress)
-        unlabelled = [path for path in image_paths if not dataset.label_path(path).exists()]
+        bring_home(dataset, progress)
         machine_made = [path for path in image_paths if has_machine_made_labels(dataset.label_path(path))]
-        wanted = image_paths if options.every_photo else sorted([*unlabelled, *machine_made])
+        wanted, reasons = _wanted(dataset, image_paths, machine_made, options, suspects)
         if not wanted:
             raise NothingToDo(f"all {len(image_paths)} photos have labels; `--all` opens them again")
         labelme = labelme or find_labelme()
         _check_windows(labelme)
-        staging, problems, copies = stage(dataset, wanted)
+        staging, problems, copies = stage(dataset, wanted, reasons=reasons)
         for problem in problems:
             progress.say(f"left out: {problem}")
         if copies:
@@ -72,13 +78,33 @@ def annotate(
             raise DataError(f"{dataset.root}: none of the {len(wanted)} photos can be opened, first {problems[0]}")
         shown = {staged.image_name for staged in staging.photos.values()}
         _say_how(labelme, len(shown), sum(path.name in shown for path in machine_made), options, progress)
+        started = clock()
         try:
             status = _run(labelme, staging, options, poll_seconds)
         finally:
             # On Ctrl-C, too: labelme has ended by now, and what it saved is brought home.
             log = _read_log(staging.folder / _LOG)
-            _finish(staging, progress)
+            seconds = clock() - started
+            finish(staging, progress)
         _judge(status, log, staging.brought, progress)
+    photos, drawn, confirmed = staging.work()
+    return Pace(seconds=seconds, photos=photos, drawn=drawn, confirmed=confirmed)
+
+
+def _wanted(
+    dataset: Dataset,
+    image_paths: Sequence[Path],
+    machine_made: Sequence[Path],
+    options: AnnotateOptions,
+    suspects: Sequence[Suspect] | None,
+) -> tuple[Sequence[Path], list[str] | None]:
+    """The photos to open; in a review, with a reason each."""
+    if suspects is not None:
+        return [suspect.image_path for suspect in suspects], [suspect.reason for suspect in suspects]
+    if options.every_photo:
+        return image_paths, None
+    unlabelled = [path for path in image_paths if has_no_shapes_yet(dataset.label_path(path))]
+    return sorted([*unlabelled, *machine_made]), None
 
 
 def _run(labelme: Labelme, staging: Staging, options: AnnotateOptions, poll_seconds: float) -> int:
@@ -117,23 +143,6 @@ def _collect_quietly(staging: Staging) -> None:
     except (DataError, UsageError):
         # A full disk, say. labelme goes on; the same is tried again, and said, at the end.
         return
-
-
-def _finish(staging: Staging, progress: Progress) -> None:
-    for torn in staging.collect():
-        progress.say(f"{torn.path.stem}: labelme ended while saving it; look at this photo again")
-    for path in staging.kept:
-        progress.say(f"{path}: was deleted in labelme but is still here; delete it yourself if you are sure")
-    staging.clear()
-
-
-def _bring_home(dataset: Dataset, progress: Progress) -> None:
-    staging = left_over(dataset)
-    if staging is None:
-        return
-    _finish(staging, progress)
-    if staging.brought:
-        progress.say(f"a session was cut off: its labels of {_photos(staging.brought)} are now in place")
 
 
 def _judge(status: int, log: str, brought: int, progress: Progress) -> None:
@@ -175,7 +184,9 @@ def _draws_without_screen() -> bool:
 
 
 def _say_how(labelme: Labelme, count: int, machine_made: int, options: AnnotateOptions, progress: Progress) -> None:
-    if options.every_photo:
+    if options.review:
+        which = f"{_photos(count)} to review, the most doubtful one first"
+    elif options.every_photo:
         which = f"{_photos(count)}, labelled or not"
     elif machine_made == count:
         which = f"{_photos(count)} with boxes that a model drew"
@@ -189,7 +200,9 @@ def _say_how(labelme: Labelme, count: int, machine_made: int, options: AnnotateO
         progress.say(f"  click `{options.labels[0]}` in the label list once, and no more questions are asked")
     progress.say("  D, A   next photo, the one before")
     progress.say(f"  tick `{NOTHING_HERE}` (under Flags) where there is nothing to label")
-    if machine_made:
+    if options.review:
+        progress.say(f"  tick `{RIGHT_AS_IS}` where the boxes are right, or correct them; the rest comes again")
+    elif machine_made:
         progress.say(f"  tick `{RIGHT_AS_IS}` where a model's boxes are right, or correct them; the rest comes again")
     progress.say("Everything is saved as you draw. Close the window when you are done.")
 

@@ -12,18 +12,24 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from thirtyfold import files
-from thirtyfold.annotate.ticks import NOTHING_HERE, is_ticked, settled, with_ticks, without_ticks
+from thirtyfold.annotate.ticks import NOTHING_HERE, is_ticked, settled, spoken, with_ticks
 from thirtyfold.datasets import labelme_json
 from thirtyfold.datasets.labelme_json import LabelFile
 from thirtyfold.datasets.machine_made import is_machine_made
+from thirtyfold.datasets.seal import CONFIRMED, is_unbroken
+from thirtyfold.datasets.unlabelled import is_unlabelled
 from thirtyfold.errors import FileDataError, LabelError
 from thirtyfold.images import encode_jpeg, read_rgb, read_size
+from thirtyfold.progress import Progress
+from thirtyfold.sample import Annotation, Point
 from thirtyfold.workspace import Dataset
 
 FOLDER = ".annotating"
@@ -33,6 +39,10 @@ _PREDICTED = "predicted"
 _MANIFEST = "photos.json"
 # labelme refuses the others (CMYK, 16 bits) with an error window.
 _LABELME_MODES = frozenset({"1", "L", "P", "RGB", "RGBA", "LA", "PA"})
+
+# What a file name cannot hold on one of the systems; a full stop would look like an ending.
+_UNSAFE_IN_A_REASON = re.compile(r"[^\w ,;.=-]+")
+_LONGEST_REASON = 60
 
 _Stamp = tuple[int, int]
 
@@ -58,6 +68,7 @@ class Staging:
     kept: list[Path] = field(default_factory=list)
     _seen: dict[str, _Stamp] = field(default_factory=dict)
     _brought: dict[str, LabelFile] = field(default_factory=dict)
+    _before: dict[str, LabelFile] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -67,6 +78,21 @@ class Staging:
     def brought(self) -> int:
         """How many photos got labels that a person drew or settled from this session."""
         return sum(not is_machine_made(label_file) for label_file in self._brought.values())
+
+    def work(self) -> tuple[int, int, int]:
+        """What a person did in this session: photos settled, labels drawn or changed, labels left as right."""
+        photos = drawn = confirmed = 0
+        for name, after in self._brought.items():
+            before = self._before.get(name)
+            if is_machine_made(after) or (before is not None and _says_the_same(before, after)):
+                continue
+            photos += 1
+            known = Counter(_outline(shape) for shape in before.annotations) if before is not None else Counter()
+            new = Counter(_outline(shape) for shape in after.annotations) - known
+            drawn += new.total()
+            if before is not None and (is_machine_made(before) or is_unbroken(after, CONFIRMED)):
+                confirmed += len(after.annotations) - new.total()
+        return photos, drawn, confirmed
 
     def collect(self) -> list[LabelError]:
         """Bring what labelme saved since the last call beside the photos, atomically.
@@ -109,7 +135,7 @@ class Staging:
         return {Path(name).with_suffix(".json").name: staged for name, staged in self.photos.items()}
 
     def _bring(self, saved: LabelFile, staged: Staged, predicted: LabelFile | None, *, saved_ns: int) -> None:
-        result = without_ticks(saved) if predicted is None else settled(saved, predicted)
+        result = spoken(saved) if predicted is None else settled(saved, predicted)
         says_nothing = not (result.annotations or result.tags or is_ticked(saved, NOTHING_HERE))
         if says_nothing and staged.label_stamp is None:
             # A shape that was drawn and deleted, or a tick taken back: the photo is as unlabelled as before.
@@ -138,10 +164,16 @@ class Staging:
         return (self.dataset.images_dir / staged.image_name).with_suffix(".json")
 
 
-def stage(dataset: Dataset, image_paths: Sequence[Path]) -> tuple[Staging, list[FileDataError], list[str]]:
+def stage(
+    dataset: Dataset, image_paths: Sequence[Path], *, reasons: Sequence[str] | None = None
+) -> tuple[Staging, list[FileDataError], list[str]]:
     """Make labelme's folder with these photos and the labels they have.
 
-    Returns it, the photos and labels that can't be read (left out), and the names of
+    labelme shows photos by name. With ``reasons`` (one a photo, may be empty) they are shown in the
+    order given: the names in the folder begin with a number and the reason, so that the person reads
+    in labelme's list why a photo is there.
+
+    Returns the folder, the photos and labels that can't be read (left out), and the names of
     the photos that labelme sees as an 8-bit RGB copy because it refuses their format.
     """
     folder = dataset.root / FOLDER
@@ -149,28 +181,32 @@ def stage(dataset: Dataset, image_paths: Sequence[Path]) -> tuple[Staging, list[
     seen: dict[str, _Stamp] = {}
     problems: list[FileDataError] = []
     copies: list[str] = []
+    before: dict[str, LabelFile] = {}
     try:
         shutil.rmtree(folder, ignore_errors=True)
         (folder / PHOTOS).mkdir(parents=True)
         (folder / _PREDICTED).mkdir()
     except OSError as error:
         raise files.writing_failed(folder, error) from error
-    for image_path in image_paths:
+    for index, image_path in enumerate(image_paths):
+        label_path = dataset.label_path(image_path)
+        name = image_path.name if reasons is None else _numbered(index, len(image_paths), reasons[index], image_path)
         try:
-            name, copied = _stage_photo(image_path, folder / PHOTOS)
-            stamp = _stage_label(dataset.label_path(image_path), image_path, folder / PHOTOS / name)
+            name, copied = _stage_photo(image_path, folder / PHOTOS / name)
+            stamp = _stage_label(label_path, image_path, folder / PHOTOS / name, in_review=reasons is not None)
         except FileDataError as error:
             problems.append(error)
             continue
         photos[name] = Staged(image_name=image_path.name, label_stamp=stamp)
         if stamp is not None:
             seen[Path(name).with_suffix(".json").name] = stamp
+            before[image_path.name] = labelme_json.read(label_path)
         if copied:
             copies.append(image_path.name)
     # Written last: without it nobody ever drew anything in this folder.
     manifest = {name: [staged.image_name, staged.label_stamp] for name, staged in photos.items()}
     files.write_json(folder / _MANIFEST, manifest)
-    return Staging(dataset=dataset, photos=photos, _seen=seen), problems, copies
+    return Staging(dataset=dataset, photos=photos, _seen=seen, _before=before), problems, copies
 
 
 def left_over(dataset: Dataset) -> Staging | None:
@@ -192,8 +228,37 @@ def left_over(dataset: Dataset) -> Staging | None:
     return Staging(dataset=dataset, photos=photos, _seen=seen)
 
 
-def _stage_photo(image_path: Path, folder: Path) -> tuple[str, bool]:
-    """Put one photo into ``folder``; its name there, and whether it is a converted copy."""
+def bring_home(dataset: Dataset, progress: Progress) -> None:
+    """Put the labels of a session that was cut off in place, if there is one. To be called with the dataset's lock."""
+    staging = left_over(dataset)
+    if staging is None:
+        return
+    finish(staging, progress)
+    if staging.brought:
+        count = "1 photo" if staging.brought == 1 else f"{staging.brought} photos"
+        progress.say(f"a session was cut off: its labels of {count} are now in place")
+
+
+def finish(staging: Staging, progress: Progress) -> None:
+    """Bring everything home that is left, say what could not be, and remove the folder."""
+    for torn in staging.collect():
+        progress.say(f"{torn.path.stem}: labelme ended while saving it; look at this photo again")
+    for path in staging.kept:
+        progress.say(f"{path}: was deleted in labelme but is still here; delete it yourself if you are sure")
+    staging.clear()
+
+
+def _numbered(index: int, count: int, reason: str, image_path: Path) -> str:
+    """A photo's name in labelme's folder, by which it is shown as number ``index``: ``007 (overlap 0.31) anna.jpg``."""
+    number = str(index + 1).zfill(len(str(count)))
+    why = _UNSAFE_IN_A_REASON.sub("-", reason)[:_LONGEST_REASON].strip()
+    name = f"{number} ({why}) {image_path.name}" if why else f"{number} {image_path.name}"
+    # File systems take 255 bytes, and the label file and a converted copy have longer endings.
+    return name if len(os.fsencode(name)) <= 240 else f"{number}{image_path.suffix}"
+
+
+def _stage_photo(image_path: Path, target: Path) -> tuple[str, bool]:
+    """Put one photo at ``target``; its name there, and whether it is a converted copy."""
     from PIL import Image
 
     read_size(image_path)  # raises, with a sentence, if it is no picture
@@ -201,23 +266,23 @@ def _stage_photo(image_path: Path, folder: Path) -> tuple[str, bool]:
         readable = image.mode in _LABELME_MODES or image_path.suffix.lower() in (".tif", ".tiff")
     try:
         if not readable:
-            name = f"{image_path.name}.jpg"
-            (folder / name).write_bytes(encode_jpeg(read_rgb(image_path)))
-            return name, True
-        _link(image_path.resolve(), folder / image_path.name)
+            target = target.with_name(f"{target.name}.jpg")
+            target.write_bytes(encode_jpeg(read_rgb(image_path)))
+            return target.name, True
+        _link(image_path.resolve(), target)
     except OSError as error:
-        raise files.writing_failed(folder / image_path.name, error) from error
-    return image_path.name, False
+        raise files.writing_failed(target, error) from error
+    return target.name, False
 
 
-def _stage_label(label_path: Path, image_path: Path, staged_image: Path) -> _Stamp | None:
+def _stage_label(label_path: Path, image_path: Path, staged_image: Path, *, in_review: bool) -> _Stamp | None:
     """Put the photo's label file beside it in labelme's folder; its stamp there, ``None`` if it has none."""
     if not label_path.exists():
         return None
     width, height = read_size(image_path)
     # With the size the photo has: labelme refuses labels of another one, and nobody could mend them.
     label_file = replace(
-        with_ticks(labelme_json.read(label_path)),
+        with_ticks(labelme_json.read(label_path), in_review=in_review),
         image_path=staged_image.name,
         image_data=None,
         width=width,
@@ -228,6 +293,18 @@ def _stage_label(label_path: Path, image_path: Path, staged_image: Path) -> _Sta
     if is_machine_made(label_file):
         labelme_json.write(staged_image.parents[1] / _PREDICTED / staged.name, label_file, durable=False)
     return _stamp(staged)
+
+
+def _says_the_same(before: LabelFile, after: LabelFile) -> bool:
+    """Whether a person has said nothing about these labels."""
+    if is_machine_made(before) or (is_unlabelled(before) and not is_unlabelled(after)):
+        return False
+    newly_confirmed = is_unbroken(after, CONFIRMED) and not is_unbroken(before, CONFIRMED)
+    return before.annotations == after.annotations and before.tags == after.tags and not newly_confirmed
+
+
+def _outline(shape: Annotation) -> tuple[str, str, tuple[Point, ...]]:
+    return shape.label, shape.kind, shape.points
 
 
 def _link(source: Path, target: Path) -> None:

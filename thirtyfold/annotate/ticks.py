@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from thirtyfold.datasets import machine_made
 from thirtyfold.datasets.labelme_json import LabelFile
+from thirtyfold.datasets.seal import CONFIRMED, sealed
+from thirtyfold.datasets.unlabelled import is_unlabelled, without_mark
 
 # Without it a photo with nothing on it can hardly be told from one that nobody looked at:
 # labelme writes no file for a photo that was only opened.
@@ -15,14 +17,20 @@ NOTHING_HERE = "nothing here"
 RIGHT_AS_IS = "right as it is"
 
 
-def with_ticks(label_file: LabelFile) -> LabelFile:
-    """A label file as labelme is to show it, with our tick boxes where they answer a question."""
+def with_ticks(label_file: LabelFile, *, in_review: bool = False) -> LabelFile:
+    """A label file as labelme is to show it, with our tick boxes where they answer a question.
+
+    ``in_review`` a person's labels can be called right as well, and are not asked about again.
+    """
     flags = dict(label_file.flags)
-    if not machine_made.is_machine_made(label_file):
-        if not label_file.annotations:
+    if machine_made.is_machine_made(label_file):
+        if label_file.annotations:
+            flags[RIGHT_AS_IS] = False
+    else:
+        if not label_file.annotations and not is_unlabelled(label_file):
             flags[NOTHING_HERE] = True
-    elif label_file.annotations:
-        flags[RIGHT_AS_IS] = False
+        if in_review:
+            flags[RIGHT_AS_IS] = False
     return replace(label_file, flags=flags)
 
 
@@ -30,6 +38,16 @@ def without_ticks(label_file: LabelFile) -> LabelFile:
     """The label file without our tick boxes."""
     flags = {name: on for name, on in label_file.flags.items() if name not in (NOTHING_HERE, RIGHT_AS_IS)}
     return replace(label_file, flags=flags)
+
+
+def spoken(saved: LabelFile) -> LabelFile:
+    """What ``saved`` by labelme means for a photo that came with no label, or with a person's."""
+    result = without_ticks(saved)
+    if is_ticked(saved, RIGHT_AS_IS):
+        result = sealed(result, CONFIRMED)
+    if result.annotations or is_ticked(saved, NOTHING_HERE):
+        result = without_mark(result)
+    return result
 
 
 def is_ticked(label_file: LabelFile, tick: str) -> bool:

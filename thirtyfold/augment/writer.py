@@ -24,8 +24,9 @@ from thirtyfold.augment.shapes import can_move
 from thirtyfold.datasets import augmented
 from thirtyfold.datasets.augmented import Manifest
 from thirtyfold.datasets.samples import read_sample
-from thirtyfold.datasets.split import Split, plan_split, read_split, write_split
+from thirtyfold.datasets.split import Split, read_split, write_split
 from thirtyfold.datasets.split_options import SplitOptions
+from thirtyfold.datasets.split_plan import plan_split
 from thirtyfold.errors import DataError, FileDataError, ImageError
 from thirtyfold.progress import SILENT, Progress
 from thirtyfold.sample import Sample

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from thirtyfold.datasets import labelme_json
 from thirtyfold.datasets.labelme_json import LabelFile
+from thirtyfold.datasets.seal import DRAWN
 from thirtyfold.errors import LabelError
 
 _LINEAGE = "thirtyfold"
@@ -43,7 +44,7 @@ def looked_at(label_file: LabelFile) -> LabelFile:
     """The same labels as truth: without the mark and the shapes' scores. What is not marked comes back as it is."""
     if not is_machine_made(label_file):
         return label_file
-    lineage = {key: value for key, value in label_file.extra[_LINEAGE].items() if key != _MARK}
+    lineage = {key: value for key, value in label_file.extra[_LINEAGE].items() if key not in (_MARK, DRAWN)}
     rest = {key: value for key, value in label_file.extra.items() if key != _LINEAGE}
     return replace(
         label_file,

@@ -9,6 +9,7 @@ from pathlib import Path
 from thirtyfold import files
 from thirtyfold.datasets import labelme_json
 from thirtyfold.datasets.machine_made import is_machine_made
+from thirtyfold.datasets.unlabelled import is_unlabelled
 from thirtyfold.errors import FileDataError, LabelError, UsageError
 from thirtyfold.images import read_size
 from thirtyfold.sample import Sample
@@ -59,7 +60,7 @@ def read_sample(image_path: Path, label_path: Path, *, session: str | None = Non
         image_path=image_path,
         width=width,
         height=height,
-        annotations=label_file.annotations,
+        annotations=None if is_unlabelled(label_file) else label_file.annotations,
         tags=label_file.tags,
         session=session or (inherited if isinstance(inherited, str) else None),
         parent=parent if isinstance(parent, str) else None,

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from thirtyfold.datasets.fingerprint import look_alikes, perceptual_hash
+from thirtyfold.datasets.copies import Look
+from thirtyfold.datasets.fingerprint import look_alikes
 from thirtyfold.datasets.samples import capture_sessions, session_from_name
-from thirtyfold.errors import ImageError
-from thirtyfold.images import read_rgb
-from thirtyfold.progress import SILENT, Progress
 from thirtyfold.workspace import Dataset
 
 LOOKS = "near-duplicates"
 
 
-def find_sessions(dataset: Dataset, group_by: str | None, *, progress: Progress = SILENT) -> tuple[dict[str, str], str]:
+def find_sessions(dataset: Dataset, group_by: str | None, looks: Mapping[str, Look]) -> tuple[dict[str, str], str]:
     """Photo → session, sorted by name, and where that is known from.
 
     ``group_by`` is a regular expression on the file name; without one ``captures.jsonl``
-    says it, and for photos that are not in there, what they look like. Raises
-    :class:`UsageError` if the expression is none or does not match every photo.
+    says it, and for photos that are not in there, what they look like: ``looks``, by photo.
+    One that has no look is a session of its own. Raises :class:`UsageError` if the
+    expression is none or does not match every photo.
     """
     names = [path.name for path in dataset.image_paths()]
     if group_by is not None:
@@ -28,28 +27,19 @@ def find_sessions(dataset: Dataset, group_by: str | None, *, progress: Progress 
     groups = {name: recorded[name] for name in names if name in recorded}
     if len(groups) == len(names):
         return groups, "captures.jsonl"
-    guessed = _look_alike_sessions(dataset, groups, progress)
+    guessed = _look_alike_sessions(names, groups, looks)
     return guessed, f"captures.jsonl, and {LOOKS} for the rest" if groups else LOOKS
 
 
-def _look_alike_sessions(dataset: Dataset, recorded: Mapping[str, str], progress: Progress) -> dict[str, str]:
+def _look_alike_sessions(names: list[str], recorded: Mapping[str, str], looks: Mapping[str, Look]) -> dict[str, str]:
     """Sessions by looks; a photo that looks like one of a recorded session belongs to that one."""
-    paths = dataset.image_paths()
-    hashes: dict[str, int] = {}
-    with progress.bar("Comparing photos", total=len(paths), unit="photos") as bar:
-        for path in paths:
-            try:
-                hashes[path.name] = perceptual_hash(read_rgb(path))
-            except ImageError as error:
-                progress.say(f"{error}; it counts as a session of its own")
-            bar.advance()
-    group_of = dict(zip(hashes, look_alikes(list(hashes.values())), strict=True))
+    seen = [name for name in names if name in looks]
+    group_of = dict(zip(seen, look_alikes([looks[name].bits for name in seen]), strict=True))
     members: dict[int, list[str]] = {}
     for name, number in group_of.items():
         members.setdefault(number, []).append(name)
     sessions: dict[str, str] = {}
-    for path in paths:
-        name = path.name
+    for name in names:
         alike = members[group_of[name]] if name in group_of else [name]
         known = next((recorded[other] for other in alike if other in recorded), None)
         sessions[name] = recorded.get(name) or known or f"like {alike[0]}"

@@ -17,7 +17,7 @@ _POLL_SECONDS = 0.1
 
 
 class Predict(Protocol):
-    """What is used of :class:`thirtyfold.predict.runtime.Predictor`."""
+    """What is used of :class:`thirtyfold.predict.detectors.Detector`."""
 
     model_ms: float
 

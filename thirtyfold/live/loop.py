@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -28,7 +29,7 @@ from thirtyfold.live.stats import LiveResult, LiveStats
 from thirtyfold.live.video import VideoFile
 from thirtyfold.live.view import Command, NoView, View
 from thirtyfold.live.window import Window
-from thirtyfold.predict.runtime import Predictor, load
+from thirtyfold.predict.detectors import Detector, Model, open_detector
 from thirtyfold.progress import SILENT, Bar, Progress
 from thirtyfold.sample import Annotation
 from thirtyfold.workspace import Dataset
@@ -44,18 +45,16 @@ _HELP_SECONDS = 8.0
 
 
 def run_live(
-    run_dir: Path,
+    model: Model,
     options: LiveOptions,
     *,
     progress: Progress = SILENT,
     started_at: float | None = None,
     open_source: Callable[[str], Camera] = open_camera,
     open_window: Callable[[str], View] = Window,
-    load_model: Callable[[Path, float | None], Predictor] = lambda run_dir, threshold: load(
-        run_dir, threshold=threshold
-    ),
+    load_model: Callable[[Model, float | None], Detector] | None = None,
 ) -> LiveResult:
-    """Show what the model of ``run_dir`` finds in ``options.source``, until one of them or the person ends it.
+    """Show what ``model`` finds in ``options.source``, until one of them or the person ends it.
 
     Files are read at their own pace. ``started_at`` (``time.perf_counter()``) is when the
     person began to wait; by default now. To be called from the main thread where it opens a
@@ -66,15 +65,16 @@ def run_live(
     """
     started_at = time.perf_counter() if started_at is None else started_at
     view = _open_view(options.view, open_window, progress)
-    camera, predictor = _open_both(lambda: open_source(options.source), lambda: load_model(run_dir, options.threshold))
+    load = load_model or partial(_load_model, progress=progress)
+    camera, predictor = _open_both(lambda: open_source(options.source), lambda: load(model, options.threshold))
     try:
         video = VideoFile(options.save, fps=camera.fps) if options.save is not None else None
     except BaseException:
         camera.close()
         raise
     stop = "Q stops" if view.wants_pictures else "Ctrl-C stops"
-    progress.say(f"live: {camera.name} through {run_dir} ({', '.join(predictor.artifact.classes)}); {stop}")
-    return _Live(run_dir, options, camera, predictor, view, video, LiveStats(started_at)).run(progress)
+    progress.say(f"live: {camera.name} through {model} ({', '.join(predictor.classes)}); {stop}")
+    return _Live(model, options, camera, predictor, view, video, LiveStats(started_at)).run(progress)
 
 
 class _Live:
@@ -82,15 +82,15 @@ class _Live:
 
     def __init__(
         self,
-        run_dir: Path,
+        model: Model,
         options: LiveOptions,
         camera: Camera,
-        predictor: Predictor,
+        predictor: Detector,
         view: View,
         video: VideoFile | None,
         stats: LiveStats,
     ) -> None:
-        self.run_dir = run_dir
+        self.model = model
         self.options = options
         self.camera = camera
         self.view = view
@@ -100,7 +100,7 @@ class _Live:
         self.lowest = min(LOWEST_THRESHOLD, self.threshold)
         self.frames = NewestFrame(camera, paced=True)
         self.detector = DetectorThread(self.frames, predictor, floor=self.lowest)
-        self.reviewer = Reviewer(Dataset(options.review_dataset), source=camera.name, predicted_by=run_dir)
+        self.reviewer = Reviewer(Dataset(options.review_dataset), source=camera.name, predicted_by=str(model))
         self.patience = PATIENCE_FRAMES / camera.fps
         self.frame: Frame | None = None
         self.detection: Detection | None = None
@@ -252,7 +252,7 @@ class _Live:
             self.ended = "error"
         return LiveResult(
             source=self.camera.name,
-            run=self.run_dir,
+            run=self.model,
             view=self.view.name,
             threshold=self.threshold,
             ended=self.ended,
@@ -289,7 +289,11 @@ def _open_view(wanted: str, open_window: Callable[[str], View], progress: Progre
     return NoView()
 
 
-def _open_both(open_source: Callable[[], Camera], load_model: Callable[[], Predictor]) -> tuple[Camera, Predictor]:
+def _load_model(model: Model, threshold: float | None, progress: Progress) -> Detector:
+    return open_detector(model, threshold=threshold, progress=progress)
+
+
+def _open_both(open_source: Callable[[], Camera], load_model: Callable[[], Detector]) -> tuple[Camera, Detector]:
     """Camera and model at the same time, as either may take a second to start."""
     import numpy as np
 
@@ -298,7 +302,7 @@ def _open_both(open_source: Callable[[], Camera], load_model: Callable[[], Predi
         try:
             predictor = load_model()
             # The first call of a network takes longer; it is over before the first frame comes.
-            predictor(np.zeros((predictor.artifact.size, predictor.artifact.size, 3), np.uint8))
+            predictor(np.zeros((480, 640, 3), np.uint8))
         except BaseException:
             with contextlib.suppress(Exception):
                 opening.result().close()

@@ -21,7 +21,7 @@ from thirtyfold.workspace import Dataset
 class Reviewer:
     """Saves frames on a thread of its own, as encoding and fsync would hold up the picture."""
 
-    def __init__(self, dataset: Dataset, *, source: str, predicted_by: Path) -> None:
+    def __init__(self, dataset: Dataset, *, source: str, predicted_by: str) -> None:
         self.saved: list[Path] = []
         self.problems: list[str] = []
         self._dataset = dataset
@@ -74,7 +74,7 @@ def save_for_review(
     annotations: Sequence[Annotation],
     *,
     source: str,
-    predicted_by: Path,
+    predicted_by: str,
     now: datetime,
 ) -> Path:
     """Save a frame as photo, labelme JSON and line of ``captures.jsonl``; returns the photo's path.
@@ -96,7 +96,7 @@ def save_for_review(
             height=height,
             annotations=tuple(_rounded(annotation) for annotation in annotations),
         )
-        label_file = machine_made.marked(label_file, predicted_by=str(predicted_by), source=source)
+        label_file = machine_made.marked(label_file, predicted_by=predicted_by, source=source)
         # The labels first: a photo alone would count as unlabelled, and its boxes would be lost.
         labelme_json.write(image_path.with_suffix(".json"), label_file)
         files.write_bytes(image_path, jpeg)

@@ -113,7 +113,7 @@ class LiveResult:
     """
 
     source: str
-    run: Path
+    run: Path | str
     view: str
     threshold: float
     ended: str

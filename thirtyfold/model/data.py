@@ -41,7 +41,8 @@ def gather(dataset: Dataset, options: TrainOptions, progress: Progress) -> Train
     if not photos:
         raise DataError(f"{dataset.root}: holds no photos; take some with `thirtyfold capture {dataset.root}`")
     split = read_split(dataset)
-    check_split(split, photos)
+    for note in check_split(split, photos):
+        progress.say(note)
     photos = _without_machine_made(photos, dataset, progress)
     photos = _settle_unlabelled(photos, options, dataset)
     parts: dict[str, list[Sample]] = {"train": [], "val": [], "test": []}

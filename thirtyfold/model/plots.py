@@ -10,7 +10,8 @@ from pathlib import Path
 from thirtyfold import files
 from thirtyfold.drawing import TRUTH_COLOR, draw_annotations, draw_text
 from thirtyfold.images import Pixels, encode_jpeg, read_rgb
-from thirtyfold.model.evaluate import Judged, match
+from thirtyfold.model.evaluate import Judged
+from thirtyfold.predict.matching import match
 
 
 def plot_curves(path: Path, rows: Sequence[Mapping[str, float]]) -> None:

@@ -12,7 +12,7 @@ from thirtyfold import files
 from thirtyfold.drawing import draw_annotations
 from thirtyfold.errors import ImageError, NothingToDo, UsageError
 from thirtyfold.images import Pixels, encode_jpeg, is_image, read_rgb
-from thirtyfold.predict.runtime import Predictor, load
+from thirtyfold.predict.detectors import Detector, Model, open_detector
 from thirtyfold.progress import SILENT, Progress
 from thirtyfold.sample import Annotation, Sample
 
@@ -65,7 +65,7 @@ class PredictResult:
 
 def predict_paths(
     sources: Sequence[Path],
-    run_dir: Path,
+    model: Model,
     *,
     threshold: float | None = None,
     save_dir: Path | None = None,
@@ -77,12 +77,12 @@ def predict_paths(
     names they have below their folder. A picture that can't be read becomes one of
     ``problems`` and the rest goes on. Raises :class:`UsageError` for a source that is not
     there and a place to save to that would mix with the originals, :class:`NothingToDo`
-    where there are no pictures, and what :func:`thirtyfold.predict.runtime.load` raises.
+    where there are no pictures, and what :func:`thirtyfold.predict.detectors.open_detector` raises.
     """
     if threshold is not None and not 0 <= threshold <= 1:
         raise UsageError(f"--threshold {threshold}: a score between 0 and 1 was expected")
     pictures = find_pictures(sources, save_dir=save_dir)
-    predictor = load(run_dir, threshold=threshold)
+    predictor = open_detector(model, threshold=threshold, progress=progress)
     samples: list[Sample] = []
     problems: list[ImageError] = []
     saver = Saver(save_dir, {picture.path.resolve() for picture in pictures}) if save_dir is not None else None
@@ -174,7 +174,7 @@ def _walk(folder: Path, saving_to: Path | None) -> Iterator[Path]:
         yield from (here / name for name in sorted(names) if is_image(here / name))
 
 
-def _sample(path: Path, pixels: Pixels, predictor: Predictor) -> Sample:
+def _sample(path: Path, pixels: Pixels, predictor: Detector) -> Sample:
     height, width = pixels.shape[:2]
     return Sample(image_path=path, width=width, height=height, annotations=predictor(pixels))
 

@@ -42,6 +42,11 @@ class Predictor:
         self._input, self._outputs = _tensors(self._interpreter, artifact, name)
         self._decoder = DECODERS[artifact.decoder]
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The labels it can give."""
+        return self.artifact.classes
+
     def __call__(self, pixels: Pixels, *, threshold: float | None = None) -> tuple[Annotation, ...]:
         """What is found in RGB uint8 ``pixels`` (height, width, 3), best score first.
 

@@ -1,0 +1,299 @@
+"""How a split is chosen: who belongs together, and which of them go where.
+
+Where sessions are known (``captures.jsonl``, ``--group-by``) they decide; else photos that look
+alike are kept together; and where all photos are one session, contiguous blocks are taken and
+the split says that it leaks. Sessions that share a copy of a photo stay on one side, too. Which
+of them go where is chosen so that every part has its share of every class (``stratify.py``).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from thirtyfold import files
+from thirtyfold.datasets import labelme_json
+from thirtyfold.datasets.augmented import read_manifest
+from thirtyfold.datasets.copies import Pair, exact_copies, looks_of, near_copies
+from thirtyfold.datasets.machine_made import is_machine_made
+from thirtyfold.datasets.sessions import LOOKS, find_sessions
+from thirtyfold.datasets.split import NOTHING, PARTS, Split, named_pairs, natural_key, write_split
+from thirtyfold.datasets.split_options import SplitOptions
+from thirtyfold.datasets.stratify import Group, choose_parts
+from thirtyfold.datasets.unlabelled import is_unlabelled
+from thirtyfold.errors import DataError, LabelError, UsageError
+from thirtyfold.progress import SILENT, Progress
+from thirtyfold.workspace import Dataset
+
+BLOCKS = "blocks of time"
+_NAMED = 3
+_GUESSED = (
+    "No sessions are written down, so photos that look alike were kept together; if you know which belong together, "
+    "say so with --group-by"
+)
+
+
+def split_dataset(dataset: Dataset, options: SplitOptions, *, progress: Progress = SILENT) -> Split:
+    """Divide the photos of a dataset, write ``split.json`` (over an older one) and return the split.
+
+    Raises :class:`DataError` if there are no photos, :class:`UsageError` for a session
+    or expression that fits none.
+    """
+    dataset.image_paths()  # says that there is no such dataset before the lock makes its folder
+    with dataset.lock("split"):
+        split = plan_split(dataset, options, progress=progress)
+        write_split(dataset, split)
+    if split.note:
+        progress.say(split.note)
+    copies = read_manifest(dataset)
+    if copies is not None and copies.split != split.fingerprint:
+        progress.say(
+            f"The copies in {dataset.augmented_dir} were made from another split: run `thirtyfold augment "
+            f"{dataset.root}` again before you train"
+        )
+    return split
+
+
+def plan_split(dataset: Dataset, options: SplitOptions, *, progress: Progress = SILENT) -> Split:
+    """The split of a dataset as it lies there; nothing is written. Raises as :func:`split_dataset` does."""
+    paths = dataset.image_paths()
+    if not paths:
+        raise DataError(f"{dataset.images_dir}: no photos; take some with `thirtyfold capture {dataset.root}`")
+    looks = looks_of(paths, progress=progress)
+    groups, how = find_sessions(dataset, options.group_by, looks)
+    times = {
+        str(row["image"]): str(row["time"])
+        for row in files.read_json_lines(dataset.captures_path)
+        if "image" in row and "time" in row
+    }
+    order = sorted(groups, key=lambda name: (times.get(name, ""), natural_key(name)))
+    split = make_split(
+        {name: groups[name] for name in order},
+        options,
+        how=how,
+        classes=_classes_of(dataset),
+        copies=exact_copies(paths),
+        alike=near_copies(looks, groups),
+    )
+    if how == LOOKS and split.leak_free:
+        return replace(split, note=_joined([_GUESSED, split.note]))
+    return split
+
+
+def make_split(
+    groups: Mapping[str, str],
+    options: SplitOptions,
+    *,
+    how: str,
+    classes: Mapping[str, Collection[str]] | None = None,
+    copies: Sequence[Pair] = (),
+    alike: Sequence[Pair] = (),
+) -> Split:
+    """Divide photos whose sessions are known: ``groups`` maps photo to session, in order of time.
+
+    Whole sessions are drawn so that the parts come as close to their shares as they can, of
+    photos and of each class. ``classes`` maps the *labelled* photos to what is in them; the others
+    teach and measure nothing and do not count (all of them count, if none is labelled yet). Train
+    gets one session at least, then val, then test. ``copies`` are photos of the same bytes: their
+    sessions stay together. So do those of ``alike`` photos, unless too few groups for three parts
+    would be left. The same arguments give the same split. Raises :class:`UsageError` for an unknown
+    test session.
+    """
+    sessions = sorted(set(groups.values()), key=natural_key)
+    if unknown := sorted(set(options.test_sessions) - set(sessions)):
+        known = ", ".join(sessions[:20]) + (" ..." if len(sessions) > 20 else "")
+        raise UsageError(f"--test-sessions {', '.join(unknown)}: no such session; there are {known}")
+    across = [pair for pair in copies if groups[pair[0]] != groups[pair[1]]]
+    together = _united(sessions, groups, across)
+    united = _united(sessions, groups, [*across, *alike])
+    if len(united) >= min(3, len(together)):
+        across, together = [*across, *alike], united
+    notes = [_shared(across, groups)]
+    stated = {"val": options.val, "test": options.test, "test_sessions": list(options.test_sessions)}
+    chosen = {**stated, "group_by": options.group_by, "seed": options.seed}
+    counting = {name: tuple(found) for name, found in (classes or {}).items() if name in groups}
+    if len(together) == 1:
+        if options.test_sessions:
+            raise UsageError(_nothing_left(options, sessions, across))
+        split = _blocks_of_time(groups, options, how, chosen, copies)
+        notes.append(split.note)
+    else:
+        part_of, note = _choose(together, groups, counting, options, across)
+        notes.append(note)
+        split = Split(
+            parts={name: part_of[session] for name, session in groups.items()},
+            groups=dict(groups),
+            how=how,
+            leak_free=True,
+            options=chosen,
+        )
+    counts = _count_classes(split.parts, counting)
+    if split.leak_free:
+        notes.append(_missing_classes(counts, split, counting))
+    return replace(split, note=_joined(notes), alike=tuple(alike), classes=counts)
+
+
+def _choose(
+    together: Sequence[Sequence[str]],
+    groups: Mapping[str, str],
+    counting: Mapping[str, Collection[str]],
+    options: SplitOptions,
+    across: Sequence[Pair],
+) -> tuple[dict[str, str], str]:
+    """Session → part, and what could not be had. ``together`` are the sessions that no part may tear apart."""
+    named = set(options.test_sessions)
+    fixed = {index: "test" for index, sessions in enumerate(together) if named & set(sessions)}
+    free = len(together) - len(fixed)
+    if not free:
+        raise UsageError(_nothing_left(options, [session for sessions in together for session in sessions], across))
+    wants_val = options.val > 0 and free >= 2
+    wants_test = options.test > 0 and not named and free >= 2 + wants_val
+    missing = [
+        *(["validation"] if options.val > 0 and not wants_val else []),
+        *(["test"] if options.test > 0 and not named and not wants_test else []),
+    ]
+    number = {session: index for index, sessions in enumerate(together) for session in sessions}
+    photos, found = Counter[int](), [Counter[str]() for _ in together]
+    for name in counting or groups:
+        photos[number[groups[name]]] += 1
+        found[number[groups[name]]].update(set(counting.get(name, ())))
+    parts = choose_parts(
+        [Group(photos=photos[index], classes=found[index]) for index in range(len(together))],
+        {"val": options.val * wants_val, "test": options.test * wants_test},
+        fixed=fixed,
+        seed=options.seed,
+    )
+    notes = []
+    if missing:
+        apart = f"{len(together)} sessions" if len(together) == len(number) else f"{len(together)} groups of sessions"
+        notes.append(
+            f"{apart} are too few for a {' and a '.join(missing)} part; capture another session and split again"
+        )
+    followed = [session for index in fixed for session in together[index] if session not in named]
+    if followed:
+        notes.append(f"{', '.join(followed)} went to the test part as well, because of the copies")
+    return {session: parts[index] for session, index in number.items()}, _joined(notes)
+
+
+def _united(sessions: Sequence[str], groups: Mapping[str, str], pairs: Sequence[Pair]) -> list[tuple[str, ...]]:
+    """The sessions, those that a pair of photos connects in one tuple; in the order of their first ones."""
+    home = {session: [session] for session in sessions}
+    for first, other in pairs:
+        mine, its = home[groups[first]], home[groups[other]]
+        if mine is not its:
+            mine += its
+            for session in its:
+                home[session] = mine
+    unique = {id(members): members for members in home.values()}
+    return [tuple(sorted(members, key=natural_key)) for members in unique.values()]
+
+
+def _shared(pairs: Sequence[Pair], groups: Mapping[str, str]) -> str:
+    if not pairs:
+        return ""
+    names = sorted({groups[name] for pair in pairs for name in pair}, key=natural_key)
+    shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    return f"The sessions {shown} share copies of photos ({named_pairs(pairs, '=')}), so those that do stay on one side"
+
+
+def _nothing_left(options: SplitOptions, sessions: Sequence[str], across: Sequence[Pair]) -> str:
+    asked = f"--test-sessions {', '.join(options.test_sessions)}: "
+    if len(sessions) == 1:
+        return f"{asked}it is the only session, so nothing would be left to train on; capture another one first"
+    if across and set(options.test_sessions) != set(sessions):
+        return (
+            f"{asked}nothing would be left to train on, as the other sessions hold copies of its photos "
+            f"({named_pairs(across, '=')}); move one of each pair out of the dataset"
+        )
+    return f"{asked}names every session, so nothing would be left to train on"
+
+
+def _classes_of(dataset: Dataset) -> dict[str, tuple[str, ...]]:
+    """Photo → what is in it, for the photos that a person has labelled."""
+    classes: dict[str, tuple[str, ...]] = {}
+    for path in dataset.image_paths():
+        label_path = dataset.label_path(path)
+        if not label_path.exists():
+            continue
+        try:
+            label_file = labelme_json.read(label_path)
+        except LabelError:
+            classes[path.name] = ()  # somebody did label it; `check` says what is wrong
+            continue
+        if is_machine_made(label_file):
+            continue
+        found = {shape.label for shape in label_file.annotations} | set(label_file.tags)
+        if found or not is_unlabelled(label_file):
+            classes[path.name] = tuple(sorted(found)) or (NOTHING,)
+    return classes
+
+
+def _count_classes(parts: Mapping[str, str], counting: Mapping[str, Collection[str]]) -> dict[str, dict[str, int]]:
+    """Part → class → photos, every class in every part."""
+    names = sorted({name for found in counting.values() for name in found})
+    counts = {part: dict.fromkeys(names, 0) for part in PARTS} if names else {}
+    for photo, found in counting.items():
+        for name in set(found):
+            counts[parts[photo]][name] += 1
+    return counts
+
+
+def _missing_classes(
+    counts: Mapping[str, Mapping[str, int]], split: Split, counting: Mapping[str, Collection[str]]
+) -> str:
+    """The classes that a part with photos does not have, by name, and why."""
+    sentences = []
+    for part, by_class in counts.items():
+        missing = [name for name, photos in by_class.items() if not photos and name != NOTHING]
+        if not missing or not split.names(part):
+            continue
+        told = []
+        for name in missing:
+            where = sorted({split.groups[photo] for photo, found in counting.items() if name in found}, key=natural_key)
+            told.append(f"{name} (only in {', '.join(where[:_NAMED])}{' ...' if len(where) > _NAMED else ''})")
+        sentences.append(f"No {part} photo shows {', '.join(told)}")
+    if not sentences:
+        return ""
+    return _joined([*sentences, "Photos of these in more sessions would mend it"])
+
+
+def _joined(sentences: Sequence[str]) -> str:
+    return ". ".join(sentence.rstrip(".") for sentence in sentences if sentence)
+
+
+def _blocks_of_time(
+    groups: Mapping[str, str], options: SplitOptions, how: str, chosen: Mapping[str, Any], copies: Sequence[Pair]
+) -> Split:
+    """One session only: the first photos train, the next validate, the last test.
+
+    No gap is left between the blocks: the split leaks anyway, says so, and labelled photos are dear.
+    Copies of a photo go where its first one is.
+    """
+    names = list(groups)
+    count = len(names)
+    test = min(round(options.test * count) or (options.test > 0), max(0, count - 1))
+    val = min(round(options.val * count) or (options.val > 0), max(0, count - 1 - test))
+    parts = {
+        name: "train" if index < count - val - test else "val" if index < count - test else "test"
+        for index, name in enumerate(names)
+    }
+    for members in _united(names, {name: name for name in names}, copies):
+        parts |= dict.fromkeys(members, parts[min(members, key=names.index)])
+    return Split(
+        parts=parts,
+        groups={name: f"block {1 + PARTS.index(part)}" for name, part in parts.items()},
+        how=f"{BLOCKS} ({how})",
+        leak_free=False,
+        note=(
+            "All photos are one session, so no leak-free split exists: blocks of time were taken, and scores will look "
+            "better than they are. Capture a second session, or name sessions with --group-by"
+        )
+        if len(set(groups.values())) == 1
+        else (
+            "No leak-free split exists, as copies connect all sessions: blocks of time were taken, and scores will "
+            "look better than they are. Move one of each pair of copies out of the dataset and split again"
+        ),
+        options=chosen,
+    )
