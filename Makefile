@@ -36,6 +36,8 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/augment.py
 	$(BIN)/python benchmarks/live.py
+	$(BIN)/python benchmarks/check.py
+	$(BIN)/python benchmarks/convert.py
 
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .

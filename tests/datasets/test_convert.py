@@ -193,6 +193,7 @@ def _everything(folder: Path) -> list[Entry]:
     hole = np.zeros((30, 40), np.bool_)
     hole[22:28, 2:10] = True
     hole[24:26, 4:6] = False
+    hole[29, 20:22] = True
     beyond = regions.mask_annotation("a", hole)
     shapes = [
         Annotation(label="a", kind="point", points=((1, 1),)),

@@ -59,6 +59,44 @@ def test_no_session_is_ever_torn_and_every_photo_has_a_part(
         assert not split.leak_free
 
 
+@st.composite
+def photos_with_classes_and_copies(
+    draw: st.DrawFn,
+) -> tuple[dict[str, str], dict[str, list[str]], list[tuple[str, str]], list[tuple[str, str]]]:
+    groups = photos_of(draw(st.lists(st.integers(1, 12), min_size=1, max_size=12)))
+    names = sorted(groups)
+    classes = draw(st.dictionaries(st.sampled_from(names), st.lists(st.sampled_from("abcd"), max_size=3), max_size=40))
+    pairs = st.lists(st.tuples(st.sampled_from(names), st.sampled_from(names)), max_size=6)
+    return groups, classes, draw(pairs), draw(pairs)
+
+
+@given(
+    dataset=photos_with_classes_and_copies(),
+    seed=st.integers(0, 99),
+    val=st.floats(0, 0.45),
+    test=st.floats(0, 0.45),
+)
+def test_neither_a_session_nor_a_pair_of_copies_is_ever_torn_whatever_the_classes(
+    dataset: tuple[dict[str, str], dict[str, list[str]], list[tuple[str, str]], list[tuple[str, str]]],
+    seed: int,
+    val: float,
+    test: float,
+) -> None:
+    groups, classes, copies, alike = dataset
+    options = SplitOptions(val=val, test=test, seed=seed)
+    split = make_split(groups, options, how="test", classes=classes, copies=copies, alike=alike)
+    assert set(split.parts) == set(groups)
+    assert split.names("train")
+    assert all(split.parts[first] == split.parts[other] for first, other in copies)
+    check_split(split)
+    if split.leak_free:
+        assert all(split.groups[name] == session for name, session in groups.items())
+    for part in split.classes:
+        for name, count in split.classes[part].items():
+            assert count == sum(name in found and split.parts[photo] == part for photo, found in classes.items())
+    assert split == make_split(groups, options, how="test", classes=classes, copies=copies, alike=alike)
+
+
 @given(sizes=session_sizes, seed=st.integers(0, 99))
 def test_the_same_arguments_give_the_same_split(sizes: list[int], seed: int) -> None:
     first, second = (make_split(photos_of(sizes), SplitOptions(seed=seed), how="test") for _ in range(2))
@@ -80,10 +118,74 @@ def test_another_seed_draws_other_sessions() -> None:
 def test_shares_are_counted_in_labelled_photos() -> None:
     groups = photos_of([10, 10, 10, 10, 100])
     labelled = [name for name, session in groups.items() if session != "s4"]
-    split = make_split(groups, SplitOptions(val=0.25, test=0.25), how="test", labelled=labelled)
+    split = make_split(
+        groups, SplitOptions(val=0.25, test=0.25), how="test", classes=dict.fromkeys(labelled, ("face",))
+    )
     counts = Counter(split.parts[name] for name in labelled)
     assert counts == {"train": 20, "val": 10, "test": 10}
     assert len(split.parts) == 140
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_class_has_its_share_of_every_part(seed: int) -> None:
+    groups = photos_of([4] * 30)
+    # `rare` in six sessions of thirty, and one photo in four without anything.
+    classes = {
+        name: ["(nothing)"] if name.endswith("_0.jpg") else ["face", "rare"] if int(session[1:]) % 5 == 0 else ["face"]
+        for name, session in groups.items()
+    }
+    split = make_split(groups, SplitOptions(val=1 / 6, test=1 / 6, seed=seed), how="test", classes=classes)
+    assert split.classes == {
+        "train": {"(nothing)": 20, "face": 60, "rare": 12},
+        "val": {"(nothing)": 5, "face": 15, "rare": 3},
+        "test": {"(nothing)": 5, "face": 15, "rare": 3},
+    }
+    assert split.note == ""
+
+
+def test_a_class_that_a_part_does_not_have_is_named_with_the_sessions_it_is_in() -> None:
+    groups = photos_of([5, 5, 5, 5])
+    classes = {name: ["face", "hand"] if session == "s2" else ["face"] for name, session in groups.items()}
+    for seed in range(5):
+        split = make_split(groups, SplitOptions(seed=seed), how="test", classes=classes)
+        # What only one session shows is learned, not tested.
+        assert split.part("2_0.jpg") == "train"
+        assert "No val photo shows hand (only in s2)" in split.note
+        assert "No test photo shows hand (only in s2)" in split.note
+
+
+def test_sessions_that_share_a_copy_go_where_each_other_goes_and_it_is_said() -> None:
+    groups = photos_of([5, 5, 5, 5, 5])
+    for seed in range(5):
+        split = make_split(groups, SplitOptions(seed=seed), how="test", copies=[("1_0.jpg", "3_4.jpg")])
+        assert split.part("1_2.jpg") == split.part("3_0.jpg")
+        assert "The sessions s1, s3 share copies of photos (1_0.jpg = 3_4.jpg)" in split.note
+    named = make_split(groups, SplitOptions(test_sessions=("s1",)), how="test", copies=[("1_0.jpg", "3_4.jpg")])
+    assert named.sessions("test") == ["s1", "s3"]
+    assert "s3 went to the test part as well" in named.note
+
+
+def test_copies_that_connect_everything_leave_no_leak_free_split_and_the_way_out_is_said() -> None:
+    groups = photos_of([5, 5])
+    split = make_split(groups, SplitOptions(), how="test", copies=[("0_0.jpg", "1_4.jpg")])
+    assert not split.leak_free
+    assert "0_0.jpg = 1_4.jpg" in split.note
+    assert "Move one of each pair" in split.note
+    assert split.part("0_0.jpg") == split.part("1_4.jpg")
+    with pytest.raises(UsageError, match=r"hold copies of its photos \(0_0.jpg = 1_4.jpg\)"):
+        make_split(groups, SplitOptions(test_sessions=("s1",)), how="test", copies=[("0_0.jpg", "1_4.jpg")])
+
+
+def test_look_alikes_are_kept_together_as_long_as_three_groups_are_left() -> None:
+    alike = [("0_0.jpg", "1_0.jpg")]
+    four = make_split(photos_of([3] * 4), SplitOptions(), how="test", alike=alike)
+    assert four.part("0_0.jpg") == four.part("1_0.jpg")
+    assert check_split(four) == ()
+    for seed in range(9):
+        three = make_split(photos_of([3] * 3), SplitOptions(seed=seed), how="test", alike=alike)
+        assert three.leak_free
+        (note,) = check_split(three)
+        assert "0_0.jpg ~ 1_0.jpg look like the same picture" in note
 
 
 def test_named_test_sessions_are_the_test_part_and_nothing_else_is() -> None:
@@ -144,6 +246,64 @@ def test_the_capture_log_says_which_photos_belong_together(drawn_dataset: Path) 
     assert split.how == "captures.jsonl"
     assert sorted(set(split.groups.values())) == ["s0", "s1", "s2", "s3"]
     assert [len(split.sessions(part)) for part in ("train", "val", "test")] == [2, 1, 1]
+
+
+PAIRS_OF_SCANS = (("Y15", "Y34"), ("Y14", "Y17"), ("Y30", "Y38"), ("Y37", "Y10"))
+
+
+@pytest.mark.parametrize("group_by", [None, r"^(Y\d+)"], ids=["by looks", "every scan a session"])
+def test_the_brain_scans_that_are_there_twice_end_on_one_side(
+    shared: Callable[[str], Path], tmp_path: Path, group_by: str | None
+) -> None:
+    shutil.copytree(shared("data/brain_mri/images"), tmp_path / "brains" / "images")
+    dataset = Dataset(tmp_path / "brains")
+    for seed in range(4):
+        heard = Heard()
+        split = split_dataset(dataset, SplitOptions(group_by=group_by, seed=seed), progress=heard)
+        part_of = {Path(name).stem: part for name, part in split.parts.items()}
+        assert all(part_of[first] == part_of[other] for first, other in PAIRS_OF_SCANS)
+        assert all(len(split.names(part)) in (7, 8) for part in ("val", "test"))
+        if group_by is not None:
+            # The four pairs of equal bytes, and two that were saved once more (Y35 and Y8, Y52 and Y6).
+            assert "Y10, Y14, Y15, Y17, Y30, Y34" in heard.lines[-1]
+            assert {tuple(Path(name).stem for name in pair) for pair in split.alike} == {("Y35", "Y8"), ("Y52", "Y6")}
+        assert check_split(split, read_samples(dataset)) == ()
+
+
+def test_clips_of_one_room_are_not_taken_for_copies_of_each_other(
+    shared: Callable[[str], Path], tmp_path: Path
+) -> None:
+    shutil.copytree(shared("data/clip_frames"), tmp_path / "faces" / "images")
+    heard = Heard()
+    split = split_dataset(Dataset(tmp_path / "faces"), SplitOptions(group_by="^([a-z]+)_"), progress=heard)
+    assert split.alike == ()
+    assert heard.lines == []
+    assert split.classes["val"] == split.classes["test"] == {"face": 12}
+
+
+def test_a_photo_copied_into_another_session_joins_the_two(drawn_dataset: Path) -> None:
+    images = drawn_dataset / "images"
+    shutil.copyfile(images / "0001.jpg", images / "0006.jpg")  # s0 and s1: the same bytes
+    write_jpeg(images / "0011.jpg", draw_photo(16)[0], quality=60)  # s2 and s3: saved once more
+    dataset = Dataset(drawn_dataset)
+    split = split_dataset(dataset, SplitOptions())
+    assert split.part("0001.jpg") == split.part("0006.jpg")
+    assert split.alike == (("0011.jpg", "0016.jpg"),)
+    assert "0001.jpg = 0006.jpg" in split.note
+    assert read_split(dataset) == split
+
+
+def test_a_split_with_the_same_file_on_both_sides_is_refused_and_both_are_named(drawn_dataset: Path) -> None:
+    dataset = Dataset(drawn_dataset)
+    split = split_dataset(dataset, SplitOptions())
+    images = drawn_dataset / "images"
+    train, test = split.names("train")[0], split.names("test")[0]
+    check_split(split, read_samples(dataset))
+    shutil.copyfile(images / train, images / test)
+    with pytest.raises(SplitError, match=f"{min(train, test)} and {max(train, test)} are the same file"):
+        check_split(split, read_samples(dataset))
+    split_dataset(dataset, SplitOptions())
+    check_split(read_split(dataset), read_samples(dataset))
 
 
 def test_photos_that_look_alike_stay_together_where_nobody_wrote_sessions_down(tmp_path: Path) -> None:
@@ -247,4 +407,4 @@ def test_sessions_are_listed_in_counting_order(tmp_path: Path) -> None:
     dataset = Dataset(write_dataset(tmp_path / "faces", sessions=11, per_session=1))
     split = split_dataset(dataset, SplitOptions(val=0, test=0))
     assert split.sessions("train") == [f"s{number}" for number in range(11)]
-    assert split.rows()[0] == ("train", "11 (100%)", ", ".join(f"s{number}" for number in range(11)))
+    assert split.rows()[0] == ("train", "11 (100%)", "face 11", ", ".join(f"s{number}" for number in range(11)))

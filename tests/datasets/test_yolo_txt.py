@@ -103,7 +103,7 @@ def test_a_mask_becomes_its_outlines_and_the_hole_is_noted(tmp_path: Path) -> No
         [[2, 2], [12, 2], [12, 12], [2, 12]],
         [[20, 20], [30, 20], [30, 25], [20, 25]],
     ]
-    assert losses.by_file == {"one.jpg": {"holes": 1, "mask_to_polygon": 1}}
+    assert losses.by_file == {"one.jpg": {"holes": 1, "mask_to_polygon": 1, "torn": 1}}
 
 
 def test_areas_to_be_ignored_are_not_taught_as_objects(tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def _split_of(dataset: Dataset, progress: Progress) -> Split:
         return read_split(dataset)
     split = plan_split(dataset, SplitOptions(), progress=progress)
     write_split(dataset, split)
-    counts = ", ".join(f"{count} {part}" for part, count, _ in split.rows())
+    counts = ", ".join(f"{count} {part}" for part, count, *_ in split.rows())
     progress.say(f"There was no split yet, so one was made by {split.how}: {counts}. {split.note}".rstrip())
     return split
 

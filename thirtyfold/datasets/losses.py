@@ -46,7 +46,7 @@ REASONS: Mapping[str, Reason] = {
     "box_to_area": Reason("boxes, now filled areas", "changed"),
     "mask_to_polygon": Reason("masks, now polygons around them", "changed"),
     "overlap": Reason("shapes partly painted over by smaller ones", "changed"),
-    "torn": Reason("outlines so thin or crossed that they fall into pieces on the grid of pixels", "changed"),
+    "torn": Reason("objects of several pieces, or that whole pixels tear apart, now an object a piece", "changed"),
     "merged": Reason("shapes that touch one of the same class, now one area with it", "changed"),
     "renamed": Reason("names that another photo has too, or that cannot be a folder's", "changed"),
     "pixel_grid": Reason("corners between pixels, moved to whole pixels", "minor"),
@@ -61,7 +61,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "yolo": _FLAT_TARGETS
     | (_AREAS - {"covered"})
     | _NO_JSON
-    | {"ignored", "holes", "box_to_polygon", "mask_to_polygon"},
+    | {"ignored", "holes", "box_to_polygon", "mask_to_polygon", "torn"},
     "voc": _FLAT_TARGETS | _AREAS | _NO_JSON | {"overlap", "pixel_grid"},
     "masks": _FLAT_TARGETS | _AREAS | _NO_JSON | {"ignored", "box_to_area", "overlap", "merged", "torn", "pixel_grid"},
     "folders": _FLAT_TARGETS

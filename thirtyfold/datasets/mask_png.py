@@ -196,8 +196,8 @@ def _painted(
     for pieces, whole, left in zip(objects, by_itself, visible, strict=True):
         _note_object(entry, pieces, whole, left, target)
     losses.add("merged", name, len(_touching(canvas, classes)))
-    outlined = [n for n, pieces in enumerate(objects) if visible[n] and pieces[0].kind in ("polygon", "circle")]
-    losses.add("torn", name, sum(_is_torn(canvas == n + 1, len(objects[n])) for n in outlined))
+    outlined = [n for n, pieces in enumerate(objects) if visible[n] and pieces[0].kind != "rectangle"]
+    losses.add("torn", name, sum(_is_torn(canvas == n + 1) for n in outlined))
     return classes
 
 
@@ -233,7 +233,7 @@ def _touching(
     return found
 
 
-def _is_torn(region: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], pieces: int) -> bool:
+def _is_torn(region: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> bool:
     import cv2
 
-    return cv2.connectedComponents(region.astype(np.uint8), connectivity=8)[0] > 1 + pieces
+    return cv2.connectedComponents(region.astype(np.uint8), connectivity=8)[0] > 2

@@ -69,13 +69,20 @@ def plan_split(dataset: Dataset, options: SplitOptions, *, progress: Progress = 
         if "image" in row and "time" in row
     }
     order = sorted(groups, key=lambda name: (times.get(name, ""), natural_key(name)))
+    copies = exact_copies(paths)
+    first_of = {other: first for first, other in copies}
+    near = [
+        (first, other)
+        for first, other in near_copies(looks, groups)
+        if first_of.get(first, first) != first_of.get(other, other)
+    ]
     split = make_split(
         {name: groups[name] for name in order},
         options,
         how=how,
         classes=_classes_of(dataset),
-        copies=exact_copies(paths),
-        alike=near_copies(looks, groups),
+        copies=copies,
+        alike=near,
     )
     if how == LOOKS and split.leak_free:
         return replace(split, note=_joined([_GUESSED, split.note]))

@@ -314,6 +314,7 @@ def _rows(entry: Entry, shape: Annotation, target: Target, *, outlines: bool) ->
     if shape.kind == "mask":
         rings, holes = regions.pieces_of(regions.mask_of(shape, size_wh))
         losses.add("holes", name, holes)
+        losses.add("torn", name, len(rings) > 1)
     kept = []
     for ring in rings:
         inside = ring if _is_inside(ring, size_wh) else regions.cut_polygon(ring, size_wh)
