@@ -32,10 +32,14 @@ $(VENV)/.ready-tests: $(VENV)/.ready scripts/system_libraries.sh
 proof: $(VENV)/.ready
 	$(BIN)/python benchmarks/road.py
 
+# Each against its baseline, in one run. RUN and SOURCE: a trained model and a video it finds something in.
+RUN ?= demo/1/runs/detect/1
+SOURCE ?= demo/1/live.mp4
 bench: $(VENV)/.ready
-	$(BIN)/python benchmarks/startup.py
+	test -e $(RUN)/model.json || $(BIN)/thirtyfold demo
+	$(BIN)/python benchmarks/startup.py --run $(RUN) --source $(SOURCE)
+	$(BIN)/python benchmarks/live.py --run $(RUN) --source $(SOURCE)
 	$(BIN)/python benchmarks/augment.py
-	$(BIN)/python benchmarks/live.py
 	$(BIN)/python benchmarks/check.py
 	$(BIN)/python benchmarks/convert.py
 

@@ -112,6 +112,9 @@ def keras_predict(run: Path, size: int) -> Callable[[Pixels], Any] | None:
     if not (run / "model.keras").is_file():
         return None
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from thirtyfold.model.train import import_tensorflow
+
+    import_tensorflow()
     import keras
 
     import thirtyfold.model.detect  # noqa: F401 - registers the layers that the file names

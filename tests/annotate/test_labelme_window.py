@@ -16,6 +16,7 @@ import pytest
 
 from tests.annotate.desktop import Desktop, open_desktop, wait_for
 from tests.drawn import draw_photo, write_label
+from tests.tiny_model import write_tiny_run
 from thirtyfold.datasets import labelme_json
 from thirtyfold.datasets.machine_made import is_machine_made, marked
 from thirtyfold.images import write_jpeg
@@ -177,6 +178,41 @@ def test_a_models_boxes_become_truth_when_they_were_ticked_or_corrected_and_not_
     assert list(ticked.annotations) == draw_photo(2)[1]
     assert emptied.annotations == ()
     assert [label_file.flags for label_file in (drawn, ticked, emptied)] == [{}, {}, {}]
+
+
+def test_a_review_shows_the_photo_first_that_the_model_agrees_with_least(
+    desktop: Desktop, photos: Path, tmp_path: Path
+) -> None:
+    write_tiny_run(tmp_path / "runs" / "detect" / "1")
+    for number in (1, 2, 3):
+        path = photos / f"{number:04d}.jpg"
+        write_label(path, draw_photo(number)[1] if number < 3 else [])
+    # A model's box that is right, and a person's "nothing here" that is not.
+    label_file = labelme_json.read(photos / "0001.json")
+    labelme_json.write(photos / "0001.json", marked(label_file, predicted_by="runs/detect/0"))
+
+    with annotating(desktop, photos.parent, "--review", "--runs", str(tmp_path / "runs")) as process:
+        window = window_with(desktop, "0003.jpg", process)
+        assert "1 (the model sees 1 more) 0003.jpg" in desktop.title(window)
+        assert "[1/2]" in desktop.title(window)
+        desktop.tick(window, "Home")  # not nothing: there is a face
+        draw_around_the_face(desktop, window, key="r")
+        desktop.press(window, "d")
+        window_with(desktop, "2 (a model drew it) 0001.jpg", process)
+        desktop.tick(window, "End")  # right as it is
+        report, err = close(window, desktop, process)
+
+    assert "2 photos to review: 1 where labels and" in err
+    assert "0003.jpg: the model sees 1 more" in err
+    assert (report["labelled"], report["empty"], report["machine_made"]) == (3, 0, []), err
+    sitting = report["sitting"]
+    assert isinstance(sitting, dict)
+    assert (sitting["photos"], sitting["drawn"], sitting["confirmed"]) == (2, 1, 1)
+    assert sitting["seconds"] > 0
+    drawn = labelme_json.read(photos / "0003.json")
+    assert overlap(drawn.annotations[0].box_xyxy, draw_photo(3)[1][0].box_xyxy) > 0.9
+    assert (drawn.image_path, drawn.flags) == ("0003.jpg", {})
+    assert sorted(path.name for path in photos.glob("*.jpg")) == ["0001.jpg", "0002.jpg", "0003.jpg"]
 
 
 def test_labelme_opens_only_what_has_no_label_even_when_opencv_was_imported_first(

@@ -144,9 +144,7 @@ def test_labels_of_a_session_that_was_cut_off_come_home_before_anything_is_drawn
     save = 'save("0003.jpg", [face]); import shutil; shutil.copytree("..", "../../copy")'
     annotate(dataset, AnnotateOptions(), labelme=pretend(save))
     (dataset.images_dir / "0003.json").unlink()
-    (dataset.root.parent / "faces" / "copy" / ".annotating").rename(dataset.root / ".annotating") if (
-        dataset.root / "copy"
-    ).exists() else shutil.move(dataset.root.parent / "copy" / ".annotating", dataset.root / ".annotating")
+    (dataset.root.parent / "copy" / ".annotating").rename(dataset.root / ".annotating")
     heard = Heard()
     prelabel(dataset, SkinFinder(), predicted_by="skin", labels=["face"], progress=heard)
     assert heard.lines[0] == "a session was cut off: its labels of 1 photo are now in place"

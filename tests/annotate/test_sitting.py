@@ -89,12 +89,12 @@ def test_a_review_says_beforehand_how_many_and_why_the_first_ones(dataset: Datas
     sitting = sit_down(dataset, options, runs_dir=runs_dir, progress=heard)
     run = runs_dir / "detect" / "1"
     assert heard.lines == [
-        f"1 photos to review: 1 where labels and {run} disagree, 0 with boxes that a model drew. The first ones:",
+        f"1 photo to review: 1 where labels and {run} disagree, 0 with boxes that a model drew. The first ones:",
         "  0003.jpg: the model sees 1 more",
     ]
     assert [row["photo"] for row in sitting.to_dict()["review"]] == ["0003.jpg"]
     write_label(dataset.images_dir / "0003.jpg", draw_photo(3)[1])
-    with pytest.raises(NothingToDo, match="nothing to review, .* agrees with every label"):
+    with pytest.raises(NothingToDo, match=r"nothing to review, .* agrees with every label"):
         sit_down(dataset, options, runs_dir=runs_dir)
 
 

@@ -60,7 +60,7 @@ def test_no_session_is_ever_torn_and_every_photo_has_a_part(
 
 
 @st.composite
-def photos_with_classes_and_copies(
+def photos_with_classes_and_duplicates(
     draw: st.DrawFn,
 ) -> tuple[dict[str, str], dict[str, list[str]], list[tuple[str, str]], list[tuple[str, str]]]:
     groups = photos_of(draw(st.lists(st.integers(1, 12), min_size=1, max_size=12)))
@@ -71,30 +71,30 @@ def photos_with_classes_and_copies(
 
 
 @given(
-    dataset=photos_with_classes_and_copies(),
+    dataset=photos_with_classes_and_duplicates(),
     seed=st.integers(0, 99),
     val=st.floats(0, 0.45),
     test=st.floats(0, 0.45),
 )
-def test_neither_a_session_nor_a_pair_of_copies_is_ever_torn_whatever_the_classes(
+def test_neither_a_session_nor_a_pair_of_duplicates_is_ever_torn_whatever_the_classes(
     dataset: tuple[dict[str, str], dict[str, list[str]], list[tuple[str, str]], list[tuple[str, str]]],
     seed: int,
     val: float,
     test: float,
 ) -> None:
-    groups, classes, copies, alike = dataset
+    groups, classes, duplicates, alike = dataset
     options = SplitOptions(val=val, test=test, seed=seed)
-    split = make_split(groups, options, how="test", classes=classes, copies=copies, alike=alike)
+    split = make_split(groups, options, how="test", classes=classes, duplicates=duplicates, alike=alike)
     assert set(split.parts) == set(groups)
     assert split.names("train")
-    assert all(split.parts[first] == split.parts[other] for first, other in copies)
+    assert all(split.parts[first] == split.parts[other] for first, other in duplicates)
     check_split(split)
     if split.leak_free:
         assert all(split.groups[name] == session for name, session in groups.items())
     for part in split.classes:
         for name, count in split.classes[part].items():
             assert count == sum(name in found and split.parts[photo] == part for photo, found in classes.items())
-    assert split == make_split(groups, options, how="test", classes=classes, copies=copies, alike=alike)
+    assert split == make_split(groups, options, how="test", classes=classes, duplicates=duplicates, alike=alike)
 
 
 @given(sizes=session_sizes, seed=st.integers(0, 99))
@@ -154,26 +154,26 @@ def test_a_class_that_a_part_does_not_have_is_named_with_the_sessions_it_is_in()
         assert "No test photo shows hand (only in s2)" in split.note
 
 
-def test_sessions_that_share_a_copy_go_where_each_other_goes_and_it_is_said() -> None:
+def test_sessions_that_share_a_photo_go_where_each_other_goes_and_it_is_said() -> None:
     groups = photos_of([5, 5, 5, 5, 5])
     for seed in range(5):
-        split = make_split(groups, SplitOptions(seed=seed), how="test", copies=[("1_0.jpg", "3_4.jpg")])
+        split = make_split(groups, SplitOptions(seed=seed), how="test", duplicates=[("1_0.jpg", "3_4.jpg")])
         assert split.part("1_2.jpg") == split.part("3_0.jpg")
-        assert "The sessions s1, s3 share copies of photos (1_0.jpg = 3_4.jpg)" in split.note
-    named = make_split(groups, SplitOptions(test_sessions=("s1",)), how="test", copies=[("1_0.jpg", "3_4.jpg")])
+        assert "The sessions s1, s3 share photos (1_0.jpg = 3_4.jpg)" in split.note
+    named = make_split(groups, SplitOptions(test_sessions=("s1",)), how="test", duplicates=[("1_0.jpg", "3_4.jpg")])
     assert named.sessions("test") == ["s1", "s3"]
     assert "s3 went to the test part as well" in named.note
 
 
-def test_copies_that_connect_everything_leave_no_leak_free_split_and_the_way_out_is_said() -> None:
+def test_duplicates_that_connect_everything_leave_no_leak_free_split_and_the_way_out_is_said() -> None:
     groups = photos_of([5, 5])
-    split = make_split(groups, SplitOptions(), how="test", copies=[("0_0.jpg", "1_4.jpg")])
+    split = make_split(groups, SplitOptions(), how="test", duplicates=[("0_0.jpg", "1_4.jpg")])
     assert not split.leak_free
     assert "0_0.jpg = 1_4.jpg" in split.note
     assert "Move one of each pair" in split.note
     assert split.part("0_0.jpg") == split.part("1_4.jpg")
-    with pytest.raises(UsageError, match=r"hold copies of its photos \(0_0.jpg = 1_4.jpg\)"):
-        make_split(groups, SplitOptions(test_sessions=("s1",)), how="test", copies=[("0_0.jpg", "1_4.jpg")])
+    with pytest.raises(UsageError, match=r"hold duplicates of its photos \(0_0.jpg = 1_4.jpg\)"):
+        make_split(groups, SplitOptions(test_sessions=("s1",)), how="test", duplicates=[("0_0.jpg", "1_4.jpg")])
 
 
 def test_look_alikes_are_kept_together_as_long_as_three_groups_are_left() -> None:
@@ -270,7 +270,7 @@ def test_the_brain_scans_that_are_there_twice_end_on_one_side(
         assert check_split(split, read_samples(dataset)) == ()
 
 
-def test_clips_of_one_room_are_not_taken_for_copies_of_each_other(
+def test_clips_of_one_room_are_not_taken_for_duplicates_of_each_other(
     shared: Callable[[str], Path], tmp_path: Path
 ) -> None:
     shutil.copytree(shared("data/clip_frames"), tmp_path / "faces" / "images")

@@ -103,8 +103,9 @@ def _suspects(dataset: Dataset, options: AnnotateOptions, runs_dir: Path, progre
         raise NothingToDo(f"{dataset.root}: nothing to review, {model} agrees with every label")
     differing = sum(bool(suspect.why) for suspect in suspects)
     machine_made = sum(suspect.machine_made for suspect in suspects)
+    photos = "1 photo" if len(suspects) == 1 else f"{len(suspects)} photos"
     progress.say(
-        f"{len(suspects)} photos to review: {differing} where labels and {model} disagree, "
+        f"{photos} to review: {differing} where labels and {model} disagree, "
         f"{machine_made} with boxes that a model drew. The first ones:"
     )
     for suspect in suspects[:_NAMED]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from thirtyfold.datasets.copies import Look
+from thirtyfold.datasets.duplicates import Look
 from thirtyfold.datasets.fingerprint import look_alikes
 from thirtyfold.datasets.samples import capture_sessions, session_from_name
 from thirtyfold.workspace import Dataset

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from thirtyfold import files
-from thirtyfold.datasets.copies import Pair, exact_copies
+from thirtyfold.datasets.duplicates import Pair, exact_duplicates
 from thirtyfold.errors import SplitError
 from thirtyfold.sample import Sample
 from thirtyfold.workspace import Dataset
@@ -159,7 +159,7 @@ def check_split(split: Split, samples: Sequence[Sample] = ()) -> tuple[str, ...]
                 f"{sample.image_path.name} is a copy of {name}, which is now {part}: the copies were made from another "
                 "split; run `thirtyfold augment` again"
             )
-    for first, other in exact_copies(sample.image_path for sample in samples if sample.parent is None):
+    for first, other in exact_duplicates(sample.image_path for sample in samples if sample.parent is None):
         if split.part(first) != split.part(other):
             raise SplitError(
                 f"{first} and {other} are the same file, but {first} is {split.part(first)} and {other} is "

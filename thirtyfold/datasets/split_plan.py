@@ -2,7 +2,7 @@
 
 Where sessions are known (``captures.jsonl``, ``--group-by``) they decide; else photos that look
 alike are kept together; and where all photos are one session, contiguous blocks are taken and
-the split says that it leaks. Sessions that share a copy of a photo stay on one side, too. Which
+the split says that it leaks. Sessions that share a photo stay on one side, too. Which
 of them go where is chosen so that every part has its share of every class (``stratify.py``).
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 from thirtyfold import files
 from thirtyfold.datasets import labelme_json
 from thirtyfold.datasets.augmented import read_manifest
-from thirtyfold.datasets.copies import Pair, exact_copies, looks_of, near_copies
+from thirtyfold.datasets.duplicates import Pair, exact_duplicates, looks_of, near_duplicates
 from thirtyfold.datasets.machine_made import is_machine_made
 from thirtyfold.datasets.sessions import LOOKS, find_sessions
 from thirtyfold.datasets.split import NOTHING, PARTS, Split, named_pairs, natural_key, write_split
@@ -69,11 +69,11 @@ def plan_split(dataset: Dataset, options: SplitOptions, *, progress: Progress = 
         if "image" in row and "time" in row
     }
     order = sorted(groups, key=lambda name: (times.get(name, ""), natural_key(name)))
-    copies = exact_copies(paths)
-    first_of = {other: first for first, other in copies}
+    exact = exact_duplicates(paths)
+    first_of = {other: first for first, other in exact}
     near = [
         (first, other)
-        for first, other in near_copies(looks, groups)
+        for first, other in near_duplicates(looks, groups)
         if first_of.get(first, first) != first_of.get(other, other)
     ]
     split = make_split(
@@ -81,7 +81,7 @@ def plan_split(dataset: Dataset, options: SplitOptions, *, progress: Progress = 
         options,
         how=how,
         classes=_classes_of(dataset),
-        copies=copies,
+        duplicates=exact,
         alike=near,
     )
     if how == LOOKS and split.leak_free:
@@ -95,7 +95,7 @@ def make_split(
     *,
     how: str,
     classes: Mapping[str, Collection[str]] | None = None,
-    copies: Sequence[Pair] = (),
+    duplicates: Sequence[Pair] = (),
     alike: Sequence[Pair] = (),
 ) -> Split:
     """Divide photos whose sessions are known: ``groups`` maps photo to session, in order of time.
@@ -103,7 +103,7 @@ def make_split(
     Whole sessions are drawn so that the parts come as close to their shares as they can, of
     photos and of each class. ``classes`` maps the *labelled* photos to what is in them; the others
     teach and measure nothing and do not count (all of them count, if none is labelled yet). Train
-    gets one session at least, then val, then test. ``copies`` are photos of the same bytes: their
+    gets one session at least, then val, then test. ``duplicates`` are photos of the same bytes: their
     sessions stay together. So do those of ``alike`` photos, unless too few groups for three parts
     would be left. The same arguments give the same split. Raises :class:`UsageError` for an unknown
     test session.
@@ -112,7 +112,7 @@ def make_split(
     if unknown := sorted(set(options.test_sessions) - set(sessions)):
         known = ", ".join(sessions[:20]) + (" ..." if len(sessions) > 20 else "")
         raise UsageError(f"--test-sessions {', '.join(unknown)}: no such session; there are {known}")
-    across = [pair for pair in copies if groups[pair[0]] != groups[pair[1]]]
+    across = [pair for pair in duplicates if groups[pair[0]] != groups[pair[1]]]
     together = _united(sessions, groups, across)
     united = _united(sessions, groups, [*across, *alike])
     if len(united) >= min(3, len(together)):
@@ -124,7 +124,7 @@ def make_split(
     if len(together) == 1:
         if options.test_sessions:
             raise UsageError(_nothing_left(options, sessions, across))
-        split = _blocks_of_time(groups, options, how, chosen, copies)
+        split = _blocks_of_time(groups, options, how, chosen, duplicates)
         notes.append(split.note)
     else:
         part_of, note = _choose(together, groups, counting, options, across)
@@ -180,7 +180,7 @@ def _choose(
         )
     followed = [session for index in fixed for session in together[index] if session not in named]
     if followed:
-        notes.append(f"{', '.join(followed)} went to the test part as well, because of the copies")
+        notes.append(f"{', '.join(followed)} went to the test part as well, because of the duplicates")
     return {session: parts[index] for session, index in number.items()}, _joined(notes)
 
 
@@ -202,7 +202,7 @@ def _shared(pairs: Sequence[Pair], groups: Mapping[str, str]) -> str:
         return ""
     names = sorted({groups[name] for pair in pairs for name in pair}, key=natural_key)
     shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-    return f"The sessions {shown} share copies of photos ({named_pairs(pairs, '=')}), so those that do stay on one side"
+    return f"The sessions {shown} share photos ({named_pairs(pairs, '=')}), so those that do stay on one side"
 
 
 def _nothing_left(options: SplitOptions, sessions: Sequence[str], across: Sequence[Pair]) -> str:
@@ -211,7 +211,7 @@ def _nothing_left(options: SplitOptions, sessions: Sequence[str], across: Sequen
         return f"{asked}it is the only session, so nothing would be left to train on; capture another one first"
     if across and set(options.test_sessions) != set(sessions):
         return (
-            f"{asked}nothing would be left to train on, as the other sessions hold copies of its photos "
+            f"{asked}nothing would be left to train on, as the other sessions hold duplicates of its photos "
             f"({named_pairs(across, '=')}); move one of each pair out of the dataset"
         )
     return f"{asked}names every session, so nothing would be left to train on"
@@ -271,12 +271,12 @@ def _joined(sentences: Sequence[str]) -> str:
 
 
 def _blocks_of_time(
-    groups: Mapping[str, str], options: SplitOptions, how: str, chosen: Mapping[str, Any], copies: Sequence[Pair]
+    groups: Mapping[str, str], options: SplitOptions, how: str, chosen: Mapping[str, Any], duplicates: Sequence[Pair]
 ) -> Split:
     """One session only: the first photos train, the next validate, the last test.
 
     No gap is left between the blocks: the split leaks anyway, says so, and labelled photos are dear.
-    Copies of a photo go where its first one is.
+    Duplicates of a photo go where its first one is.
     """
     names = list(groups)
     count = len(names)
@@ -286,7 +286,7 @@ def _blocks_of_time(
         name: "train" if index < count - val - test else "val" if index < count - test else "test"
         for index, name in enumerate(names)
     }
-    for members in _united(names, {name: name for name in names}, copies):
+    for members in _united(names, {name: name for name in names}, duplicates):
         parts |= dict.fromkeys(members, parts[min(members, key=names.index)])
     return Split(
         parts=parts,
@@ -299,8 +299,8 @@ def _blocks_of_time(
         )
         if len(set(groups.values())) == 1
         else (
-            "No leak-free split exists, as copies connect all sessions: blocks of time were taken, and scores will "
-            "look better than they are. Move one of each pair of copies out of the dataset and split again"
+            "No leak-free split exists, as duplicates connect all sessions: blocks of time were taken, and scores will "
+            "look better than they are. Move one of each pair of duplicates out of the dataset and split again"
         ),
         options=chosen,
     )

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from tests.drawn import draw_photo
-from thirtyfold.datasets.copies import exact_copies, looks_of, near_copies
+from thirtyfold.datasets.duplicates import exact_duplicates, looks_of, near_duplicates
 from thirtyfold.images import write_jpeg
 from thirtyfold.progress import Silent
 
@@ -20,7 +20,7 @@ class Heard(Silent):
         self.lines.append(text)
 
 
-def test_only_files_of_the_same_bytes_are_exact_copies_whatever_their_names(tmp_path: Path) -> None:
+def test_only_files_of_the_same_bytes_are_exact_duplicates_whatever_their_names(tmp_path: Path) -> None:
     for name, content in {
         "a.jpg": b"one",
         "b.png": b"two",
@@ -30,10 +30,10 @@ def test_only_files_of_the_same_bytes_are_exact_copies_whatever_their_names(tmp_
     }.items():
         (tmp_path / name).write_bytes(content)
     paths = [*sorted(tmp_path.iterdir(), reverse=True), tmp_path / "gone.jpg"]
-    assert exact_copies(paths) == [("a.jpg", "c.jpg"), ("a.jpg", "e.jpg")]
+    assert exact_duplicates(paths) == [("a.jpg", "c.jpg"), ("a.jpg", "e.jpg")]
 
 
-def test_a_photo_saved_again_or_scaled_is_a_near_copy_and_one_of_the_same_room_is_not(tmp_path: Path) -> None:
+def test_a_photo_saved_again_or_scaled_is_a_near_duplicate_and_one_of_the_same_room_is_not(tmp_path: Path) -> None:
     pixels, _ = draw_photo(1)
     write_jpeg(tmp_path / "original.jpg", pixels)
     write_jpeg(tmp_path / "again.jpg", pixels, quality=40)
@@ -46,13 +46,13 @@ def test_a_photo_saved_again_or_scaled_is_a_near_copy_and_one_of_the_same_room_i
         write_jpeg(tmp_path / f"room{number}.jpg", person)
     looks = looks_of(sorted(tmp_path.iterdir()))
     apart = {name: name for name in looks}
-    assert near_copies(looks, apart) == [
+    assert near_duplicates(looks, apart) == [
         ("again.jpg", "original.jpg"),
         ("again.jpg", "small.jpg"),
         ("original.jpg", "small.jpg"),
     ]
-    assert near_copies(looks, dict.fromkeys(looks, "one session")) == []
-    assert near_copies({}, {}) == []
+    assert near_duplicates(looks, dict.fromkeys(looks, "one session")) == []
+    assert near_duplicates({}, {}) == []
 
 
 def test_of_two_sessions_the_nearest_pair_is_named(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_of_two_sessions_the_nearest_pair_is_named(tmp_path: Path) -> None:
     for name, quality in (("a1", 95), ("a2", 30), ("b1", 94), ("b2", 20)):
         write_jpeg(tmp_path / f"{name}.jpg", pixels, quality=quality)
     looks = looks_of(sorted(tmp_path.iterdir()))
-    assert near_copies(looks, {name: name[0] for name in looks}) == [("a1.jpg", "b1.jpg")]
+    assert near_duplicates(looks, {name: name[0] for name in looks}) == [("a1.jpg", "b1.jpg")]
 
 
 def test_a_photo_that_cannot_be_read_is_said_and_the_rest_is_compared(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Photos that are the same picture twice: the same file, or a rescaled or recompressed one.
 
-A copy in the train part and one in the test part is a leak, whatever the sessions say. Looking
+A photo in the train part and its duplicate in the test part are a leak, whatever the sessions say. Looking
 alike is not enough for that: in one room two people give perceptual hashes that are equal in all
 64 bits. So near-duplicates have to agree in their small grey pictures as well.
 """
@@ -75,11 +75,11 @@ def looks_of(paths: Sequence[Path], *, progress: Progress = SILENT) -> dict[str,
     return found
 
 
-def exact_copies(paths: Iterable[Path]) -> list[Pair]:
+def exact_duplicates(paths: Iterable[Path]) -> list[Pair]:
     """(first, other) for every photo whose file is byte for byte that of an earlier one, by name.
 
     Only files of the same length are read, so that thousands of photos take a moment. One that can't be
-    read is no copy.
+    read is no duplicate.
     """
     by_length: dict[int, list[Path]] = {}
     for path in sorted(paths, key=lambda path: path.name):
@@ -102,7 +102,7 @@ def exact_copies(paths: Iterable[Path]) -> list[Pair]:
     return sorted(pairs)
 
 
-def near_copies(looks: Mapping[str, Look], session_of: Mapping[str, str]) -> list[Pair]:
+def near_duplicates(looks: Mapping[str, Look], session_of: Mapping[str, str]) -> list[Pair]:
     """Pairs of photos of *different* sessions that are the same picture, rescaled or recompressed.
 
     One pair for every two sessions, the nearest. Photos of one session are expected to look alike.
