@@ -183,3 +183,25 @@ def test_the_fingerprint_follows_photos_and_labels(drawn_dataset: Path) -> None:
     assert gathered(drawn_dataset).fingerprint == before.fingerprint
     write_label(before.train[0].image_path, [Annotation.from_box("face", (1, 2, 50, 60))])
     assert gathered(drawn_dataset).fingerprint != before.fingerprint
+
+
+def test_a_photo_that_is_train_and_test_under_two_names_is_refused(drawn_dataset: Path) -> None:
+    divided(drawn_dataset)
+    split = json.loads((drawn_dataset / "split.json").read_text())
+    names = {
+        part: next(name for name, row in split["photos"].items() if row["part"] == part) for part in ("train", "test")
+    }
+    images = drawn_dataset / "images"
+    (images / names["test"]).write_bytes((images / names["train"]).read_bytes())
+    with pytest.raises(SplitError, match="are the same file"):
+        gathered(drawn_dataset)
+
+
+def test_photos_that_look_alike_across_the_split_are_said_and_do_not_stop_the_training(drawn_dataset: Path) -> None:
+    path = divided(drawn_dataset) / "split.json"
+    split = json.loads(path.read_text())
+    names = [next(name for name, row in split["photos"].items() if row["part"] == part) for part in ("train", "test")]
+    path.write_text(json.dumps({**split, "alike": [names]}))
+    heard = Heard()
+    gathered(drawn_dataset, heard)
+    assert f"note: {names[0]} ~ {names[1]} look like the same picture" in heard.lines[0]

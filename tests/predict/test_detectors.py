@@ -95,6 +95,13 @@ def test_a_lower_threshold_finds_the_same_and_more_best_first(ready: Detector, a
     assert len(ready(astronaut)) == len(few), "the threshold of one call stayed"
 
 
+def test_haar_gives_one_box_a_face_though_its_cascade_gives_two(shared: Callable[[str], Path]) -> None:
+    pixels = read_rgb(shared("data/clip_frames/night_031.jpg"))
+    haar = open_detector("haar")
+    assert len(haar(pixels)) == 1
+    assert len(haar(pixels, threshold=0.01)) == 1
+
+
 def test_yunet_finds_the_labelled_faces_of_the_clips(models: Path, shared: Callable[[str], Path]) -> None:
     yunet = open_detector("yunet")
     for path in sorted(shared("data/clip_frames").glob("*_0*.jpg"))[::6]:

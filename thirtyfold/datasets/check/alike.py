@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from thirtyfold.datasets.copies import SAME_PICTURE_BITS, SAME_PICTURE_LEVELS, Look
+from thirtyfold.datasets.duplicates import SAME_PICTURE_BITS, SAME_PICTURE_LEVELS, Look
 from thirtyfold.datasets.fingerprint import SAME_SCENE_BITS
 from thirtyfold.datasets.split import Split
 

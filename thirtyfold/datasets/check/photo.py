@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thirtyfold.datasets.copies import Look
+from thirtyfold.datasets.duplicates import Look
 from thirtyfold.datasets.fingerprint import perceptual_hash
 from thirtyfold.images import MAX_PIXELS, Pixels
 
