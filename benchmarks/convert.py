@@ -21,8 +21,8 @@ import numpy as np
 
 from thirtyfold import files
 from thirtyfold.datasets import labelme_json
-from thirtyfold.datasets.convert import convert
-from thirtyfold.datasets.convert_options import ConvertOptions
+from thirtyfold.datasets.formats.convert import convert
+from thirtyfold.datasets.formats.convert_options import ConvertOptions
 from thirtyfold.images import encode_jpeg
 from thirtyfold.sample import Annotation
 

@@ -16,7 +16,7 @@ from thirtyfold.annotate.options import AnnotateOptions
 from thirtyfold.augment.options import AugmentOptions
 from thirtyfold.capture.options import CaptureOptions
 from thirtyfold.datasets.check.options import CheckOptions
-from thirtyfold.datasets.convert_options import READABLE, WRITABLE, ConvertOptions
+from thirtyfold.datasets.formats.convert_options import READABLE, WRITABLE, ConvertOptions
 from thirtyfold.datasets.split_options import SplitOptions
 from thirtyfold.errors import DataError, ThirtyfoldError
 from thirtyfold.live.options import LiveOptions
@@ -230,7 +230,7 @@ def convert(
 ) -> None:
     """Labels from one format into another; what the other cannot carry is listed, never dropped in silence."""
     from thirtyfold import console
-    from thirtyfold.datasets.convert import convert as convert_labels
+    from thirtyfold.datasets.formats.convert import convert as convert_labels
 
     options = ConvertOptions(to=to, from_=from_, copy=copy, strict=strict, label=label)
     result = convert_labels(source, target, options, progress=console.Terminal())

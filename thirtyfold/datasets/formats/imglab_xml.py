@@ -13,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from thirtyfold.datasets import xml_text
-from thirtyfold.datasets.format_io import Source, refuse_rivals
-from thirtyfold.datasets.image_files import ImageIndex, size_as_stated
-from thirtyfold.datasets.label_set import Entry, LabelSet, classes_of, part_named
+from thirtyfold.datasets.formats import xml_text
+from thirtyfold.datasets.formats.format_io import Source, refuse_rivals
+from thirtyfold.datasets.formats.image_files import ImageIndex, size_as_stated
+from thirtyfold.datasets.formats.label_set import Entry, LabelSet, classes_of, part_named
 from thirtyfold.errors import DataError, FileDataError, LabelError
 from thirtyfold.sample import Annotation, Sample
 

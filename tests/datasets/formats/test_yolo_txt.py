@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import yaml
 
-from tests.datasets.label_samples import box, entry, polygon, read_as, run, write_as, write_photo
-from thirtyfold.datasets import regions
+from tests.datasets.formats.label_samples import box, entry, polygon, read_as, run, write_as, write_photo
+from thirtyfold.datasets.formats import regions
 from thirtyfold.errors import LabelError
 
 

@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.datasets.label_samples import box, entry, polygon, run, tree_bytes, write_as, write_photo
+from tests.datasets.formats.label_samples import box, entry, polygon, run, tree_bytes, write_as, write_photo
 from thirtyfold import cli
-from thirtyfold.datasets import regions
-from thirtyfold.datasets.convert_options import READABLE, WRITABLE, ConvertOptions
-from thirtyfold.datasets.formats import FORMATS
-from thirtyfold.datasets.label_set import Entry
-from thirtyfold.datasets.losses import ALLOWED, REASONS, Losses, table_markdown
+from thirtyfold.datasets.formats import regions
+from thirtyfold.datasets.formats.convert_options import READABLE, WRITABLE, ConvertOptions
+from thirtyfold.datasets.formats.label_set import Entry
+from thirtyfold.datasets.formats.losses import ALLOWED, REASONS, Losses, table_markdown
+from thirtyfold.datasets.formats.table import FORMATS
 from thirtyfold.errors import DataError, LabelError, UsageError
 from thirtyfold.sample import Annotation
 
-DOCS = Path(__file__).parents[2] / "docs" / "formats.md"
+DOCS = Path(__file__).parents[3] / "docs" / "formats.md"
 
 
 @pytest.fixture

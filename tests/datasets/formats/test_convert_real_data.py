@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from tests.datasets.label_samples import read_as, run
-from thirtyfold.datasets import regions
-from thirtyfold.datasets.label_set import LabelSet
+from tests.datasets.formats.label_samples import read_as, run
+from thirtyfold.datasets.formats import regions
+from thirtyfold.datasets.formats.label_set import LabelSet
 
 # Source, its format, and the formats that carry its shapes as shapes.
 BOXES = [

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.datasets.label_samples import read_as, run, write_photo
+from tests.datasets.formats.label_samples import read_as, run, write_photo
 from thirtyfold.errors import UsageError
 
 XML = """<?xml version='1.0' encoding='ISO-8859-1'?>

@@ -9,9 +9,9 @@ from typing import Any
 
 from thirtyfold import files
 from thirtyfold.datasets import labelme_json
-from thirtyfold.datasets.image_files import Placer
-from thirtyfold.datasets.label_set import Entry, LabelSet, says_something
-from thirtyfold.datasets.losses import Losses
+from thirtyfold.datasets.formats.image_files import Placer
+from thirtyfold.datasets.formats.label_set import Entry, LabelSet, says_something
+from thirtyfold.datasets.formats.losses import Losses
 from thirtyfold.errors import LabelError, UsageError
 from thirtyfold.progress import Bar
 from thirtyfold.sample import Annotation

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from thirtyfold.datasets import regions
-from thirtyfold.datasets.format_io import Source, Target, part_folder
-from thirtyfold.datasets.image_files import ImageIndex, size_as_stated
-from thirtyfold.datasets.label_set import PARTS, Entry, LabelSet, is_ignored, part_named
+from thirtyfold.datasets.formats import regions
+from thirtyfold.datasets.formats.format_io import Source, Target, part_folder
+from thirtyfold.datasets.formats.image_files import ImageIndex, size_as_stated
+from thirtyfold.datasets.formats.label_set import PARTS, Entry, LabelSet, is_ignored, part_named
 from thirtyfold.errors import FileDataError, LabelError
 from thirtyfold.sample import Annotation, Sample
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from thirtyfold.datasets import index_png, labelmap, regions
-from thirtyfold.datasets.format_io import Source, Target, part_folder
-from thirtyfold.datasets.image_files import ImageIndex, size_as_stated
-from thirtyfold.datasets.label_set import IGNORE_LABEL, Entry, LabelSet, classes_of, is_ignored, part_named
+from thirtyfold.datasets.formats import index_png, labelmap, regions
+from thirtyfold.datasets.formats.format_io import Source, Target, part_folder
+from thirtyfold.datasets.formats.image_files import ImageIndex, size_as_stated
+from thirtyfold.datasets.formats.label_set import IGNORE_LABEL, Entry, LabelSet, classes_of, is_ignored, part_named
 from thirtyfold.errors import FileDataError, LabelError
 from thirtyfold.sample import Annotation, Sample
 

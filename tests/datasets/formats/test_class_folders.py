@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.datasets.label_samples import box, entry, read_as, run, write_as, write_photo
+from tests.datasets.formats.label_samples import box, entry, read_as, run, write_as, write_photo
 from thirtyfold.datasets.samples import read_samples
 from thirtyfold.errors import DataError
 from thirtyfold.workspace import Dataset

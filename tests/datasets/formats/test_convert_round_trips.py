@@ -19,12 +19,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.datasets.label_samples import entry, read_as, run, write_as, write_photo
-from thirtyfold.datasets import regions
-from thirtyfold.datasets.convert_options import WRITABLE
-from thirtyfold.datasets.format_io import Source
-from thirtyfold.datasets.label_set import Entry, is_ignored, says_something
-from thirtyfold.datasets.losses import ALLOWED
+from tests.datasets.formats.label_samples import entry, read_as, run, write_as, write_photo
+from thirtyfold.datasets.formats import regions
+from thirtyfold.datasets.formats.convert_options import WRITABLE
+from thirtyfold.datasets.formats.format_io import Source
+from thirtyfold.datasets.formats.label_set import Entry, is_ignored, says_something
+from thirtyfold.datasets.formats.losses import ALLOWED
 from thirtyfold.sample import Annotation
 
 SIZE = (40, 30)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.datasets.label_samples import box, entry, polygon, read_as, run, write_as, write_photo
-from thirtyfold.datasets import regions
-from thirtyfold.datasets.index_png import colour_of
+from tests.datasets.formats.label_samples import box, entry, polygon, read_as, run, write_as, write_photo
+from thirtyfold.datasets.formats import regions
+from thirtyfold.datasets.formats.index_png import colour_of
 from thirtyfold.sample import Annotation
 
 # Written by hand after the development kit's description: the object fills columns 3 to 12 and

@@ -15,9 +15,9 @@ from typing import Any
 
 from thirtyfold import files
 from thirtyfold.datasets import labelme_json
-from thirtyfold.datasets.format_io import Source, Target, embedded_picture
-from thirtyfold.datasets.image_files import ImageIndex, size_as_stated
-from thirtyfold.datasets.label_set import PARTS, Entry, LabelSet, classes_of
+from thirtyfold.datasets.formats.format_io import Source, Target, embedded_picture
+from thirtyfold.datasets.formats.image_files import ImageIndex, size_as_stated
+from thirtyfold.datasets.formats.label_set import PARTS, Entry, LabelSet, classes_of
 from thirtyfold.datasets.labelme_json import LabelFile
 from thirtyfold.datasets.machine_made import is_machine_made
 from thirtyfold.datasets.split import Split

@@ -10,8 +10,8 @@ import pytest
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-from tests.datasets.label_samples import box, entry, polygon, read_as, run, write_as, write_photo
-from thirtyfold.datasets import regions, rle
+from tests.datasets.formats.label_samples import box, entry, polygon, read_as, run, write_as, write_photo
+from thirtyfold.datasets.formats import regions, rle
 from thirtyfold.errors import LabelError, UsageError
 from thirtyfold.sample import Annotation
 

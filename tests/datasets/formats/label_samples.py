@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from thirtyfold.datasets.convert import Conversion, convert
-from thirtyfold.datasets.convert_options import ConvertOptions
-from thirtyfold.datasets.format_io import Target
-from thirtyfold.datasets.formats import FORMATS, locate
-from thirtyfold.datasets.image_files import Placer
-from thirtyfold.datasets.label_set import Entry, LabelSet, classes_of, with_flat_names
-from thirtyfold.datasets.losses import Losses
+from thirtyfold.datasets.formats.convert import Conversion, convert
+from thirtyfold.datasets.formats.convert_options import ConvertOptions
+from thirtyfold.datasets.formats.format_io import Target
+from thirtyfold.datasets.formats.image_files import Placer
+from thirtyfold.datasets.formats.label_set import Entry, LabelSet, classes_of, with_flat_names
+from thirtyfold.datasets.formats.losses import Losses
+from thirtyfold.datasets.formats.table import FORMATS, locate
 from thirtyfold.progress import SILENT
 from thirtyfold.sample import Annotation, Sample
 

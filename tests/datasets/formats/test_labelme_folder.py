@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.datasets.label_samples import box, entry, read_as, run, tree_bytes, write_as, write_photo
+from tests.datasets.formats.label_samples import box, entry, read_as, run, tree_bytes, write_as, write_photo
 from thirtyfold.datasets.samples import read_samples
 from thirtyfold.datasets.split import read_split
 from thirtyfold.workspace import Dataset

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from thirtyfold.datasets.index_png import MAX_NUMBER, colour_of
+from thirtyfold.datasets.formats.index_png import MAX_NUMBER, colour_of
 from thirtyfold.errors import DataError, LabelError
 
 NAME = "labelmap.txt"

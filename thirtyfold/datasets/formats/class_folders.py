@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from thirtyfold.datasets.format_io import UNASSIGNED, Source, Target, part_folder
-from thirtyfold.datasets.image_files import ImageIndex, size_as_stated
-from thirtyfold.datasets.label_set import PARTS, Entry, LabelSet, part_named
+from thirtyfold.datasets.formats.format_io import UNASSIGNED, Source, Target, part_folder
+from thirtyfold.datasets.formats.image_files import ImageIndex, size_as_stated
+from thirtyfold.datasets.formats.label_set import PARTS, Entry, LabelSet, part_named
 from thirtyfold.errors import DataError, FileDataError
 from thirtyfold.images import is_image
 from thirtyfold.sample import Sample

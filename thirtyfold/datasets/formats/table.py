@@ -9,8 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol, cast
 
-from thirtyfold.datasets.format_io import Source, Target
-from thirtyfold.datasets.label_set import LabelSet
+from thirtyfold.datasets.formats.format_io import Source, Target
+from thirtyfold.datasets.formats.label_set import LabelSet
 from thirtyfold.errors import UsageError
 
 _HEAD_BYTES = 1 << 20
@@ -49,13 +49,13 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = {
-    "labelme": Format("thirtyfold.datasets.labelme_folder", "labelme JSON beside the photos or in labels/"),
-    "coco": Format("thirtyfold.datasets.coco_json", "COCO JSON: boxes, polygons, run-length masks"),
-    "yolo": Format("thirtyfold.datasets.yolo_txt", "YOLO text files with data.yaml: boxes or outlines"),
-    "voc": Format("thirtyfold.datasets.pascal_voc", "Pascal VOC XML, outlines as PNG"),
-    "masks": Format("thirtyfold.datasets.mask_png", "index PNGs, a class a number"),
-    "folders": Format("thirtyfold.datasets.class_folders", "a folder of photos a class"),
-    "imglab": Format("thirtyfold.datasets.imglab_xml", "dlib's imglab XML", written=False),
+    "labelme": Format("thirtyfold.datasets.formats.labelme_folder", "labelme JSON beside the photos or in labels/"),
+    "coco": Format("thirtyfold.datasets.formats.coco_json", "COCO JSON: boxes, polygons, run-length masks"),
+    "yolo": Format("thirtyfold.datasets.formats.yolo_txt", "YOLO text files with data.yaml: boxes or outlines"),
+    "voc": Format("thirtyfold.datasets.formats.pascal_voc", "Pascal VOC XML, outlines as PNG"),
+    "masks": Format("thirtyfold.datasets.formats.mask_png", "index PNGs, a class a number"),
+    "folders": Format("thirtyfold.datasets.formats.class_folders", "a folder of photos a class"),
+    "imglab": Format("thirtyfold.datasets.formats.imglab_xml", "dlib's imglab XML", written=False),
 }
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from thirtyfold.datasets.regions import Mask
+    from thirtyfold.datasets.formats.regions import Mask
 
 
 def decode(rle: Any, size_wh: tuple[int, int]) -> Mask:

@@ -15,10 +15,10 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 import numpy as np
 
-from thirtyfold.datasets import index_png, labelmap, regions, xml_text
-from thirtyfold.datasets.format_io import Source, Target
-from thirtyfold.datasets.image_files import ImageIndex, size_as_stated
-from thirtyfold.datasets.label_set import IGNORE_LABEL, PARTS, Entry, LabelSet, classes_of, is_ignored
+from thirtyfold.datasets.formats import index_png, labelmap, regions, xml_text
+from thirtyfold.datasets.formats.format_io import Source, Target
+from thirtyfold.datasets.formats.image_files import ImageIndex, size_as_stated
+from thirtyfold.datasets.formats.label_set import IGNORE_LABEL, PARTS, Entry, LabelSet, classes_of, is_ignored
 from thirtyfold.errors import DataError, FileDataError, LabelError
 from thirtyfold.sample import Annotation, BoxXyxy, Sample
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from thirtyfold.datasets import regions, rle
-from thirtyfold.datasets.format_io import UNASSIGNED, Source, Target, refuse_rivals
-from thirtyfold.datasets.image_files import ImageIndex, size_as_stated
-from thirtyfold.datasets.label_set import PARTS, Entry, LabelSet, classes_of, part_named
+from thirtyfold.datasets.formats import regions, rle
+from thirtyfold.datasets.formats.format_io import UNASSIGNED, Source, Target, refuse_rivals
+from thirtyfold.datasets.formats.image_files import ImageIndex, size_as_stated
+from thirtyfold.datasets.formats.label_set import PARTS, Entry, LabelSet, classes_of, part_named
 from thirtyfold.errors import DataError, FileDataError, LabelError
 from thirtyfold.sample import Annotation, Sample
 

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from thirtyfold import files
-from thirtyfold.datasets import regions
-from thirtyfold.datasets.convert_options import ConvertOptions
-from thirtyfold.datasets.format_io import Target
-from thirtyfold.datasets.formats import FORMATS, detect, locate
-from thirtyfold.datasets.image_files import Placer
-from thirtyfold.datasets.label_set import LabelSet, with_flat_names, without_control_characters
-from thirtyfold.datasets.losses import REASONS, Losses
+from thirtyfold.datasets.formats import regions
+from thirtyfold.datasets.formats.convert_options import ConvertOptions
+from thirtyfold.datasets.formats.format_io import Target
+from thirtyfold.datasets.formats.image_files import Placer
+from thirtyfold.datasets.formats.label_set import LabelSet, with_flat_names, without_control_characters
+from thirtyfold.datasets.formats.losses import REASONS, Losses
+from thirtyfold.datasets.formats.table import FORMATS, detect, locate
 from thirtyfold.errors import DataError, FileDataError, LabelError, UsageError
 from thirtyfold.progress import SILENT, Progress
 

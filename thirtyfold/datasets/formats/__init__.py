@@ -1,0 +1,1 @@
+"""Label formats: what other tools keep, as samples, and back."""
