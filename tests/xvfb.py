@@ -71,8 +71,10 @@ def screen_of_its_own(number: int) -> Iterator[Screen]:
     if Path(f"/tmp/.X11-unix/X{number}").exists():  # noqa: S108 - where X servers put it
         pytest.skip(f"display :{number} is in use")
     with tempfile.TemporaryDirectory() as folder:
+        # -noreset: without it the server starts over whenever its last client leaves, which every xdotool
+        # is while it waits for a window, and turns away the program that connects in that moment.
         process = subprocess.Popen(
-            ["Xvfb", f":{number}", "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-fbdir", folder],
+            ["Xvfb", f":{number}", "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset", "-fbdir", folder],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

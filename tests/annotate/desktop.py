@@ -111,8 +111,8 @@ def open_desktop(folder: Path) -> Iterator[Desktop]:
     home = folder / "home"
     home.mkdir(mode=0o700)
     ours, theirs = os.pipe()
-    # -displayfd: Xvfb takes the next free number and says which.
-    command = ["Xvfb", "-displayfd", str(theirs), "-screen", "0", "1280x900x24", "-nolisten", "tcp"]
+    # -displayfd: Xvfb takes the next free number and says which. -noreset: see tests/xvfb.py.
+    command = ["Xvfb", "-displayfd", str(theirs), "-screen", "0", "1280x900x24", "-nolisten", "tcp", "-noreset"]
     server = subprocess.Popen(
         [*command, "-fbdir", str(folder)],
         pass_fds=(theirs,),
