@@ -40,6 +40,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/startup.py --run $(RUN) --source $(SOURCE)
 	$(BIN)/python benchmarks/live.py --run $(RUN) --source $(SOURCE)
 	$(BIN)/python benchmarks/augment.py
+	$(BIN)/python benchmarks/geometry.py
 	$(BIN)/python benchmarks/check.py
 	$(BIN)/python benchmarks/convert.py
 

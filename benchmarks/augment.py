@@ -1,12 +1,18 @@
 """How fast photos are multiplied, against the loop that people write first.
 
-    python benchmarks/augment.py [FOLDER_OF_LABELLED_PHOTOS] [--photos 20] [--factor 30] [--rounds 3]
+    python benchmarks/augment.py [FOLDER_OF_LABELLED_PHOTOS] [--photos 72] [--factor 30] [--rounds 3] [--work FOLDER]
 
 Every row makes the same number of copies with the six transforms of the ``seed`` recipe
-(the last rows: ``webcam``) into a fresh folder of loose JPEG and JSON files. Rows take turns
-within a round, as the machine's speed drifts; the median of the rounds is printed. The
-time of the processors, which other programs disturb less, stands beside it.
-Without a folder the photos are drawn: quicker to encode than real ones.
+(the last rows: ``webcam``) into a fresh folder of loose JPEG and JSON files, each in a fresh
+Python: loading the libraries and starting the processes is counted. Rows take turns within a
+round, as the machine's speed drifts; the median of the rounds is printed. The time of the
+processors, which other programs disturb less, stands beside it, and the load of the machine
+when the row began. Without a folder the photos are drawn: quicker to encode than real ones.
+
+Nothing is deleted before the last row is done. An ext4 without a journal, as containers and
+virtual machines often have, won't reuse the inodes of deleted files for minutes, and looks past
+them one by one whenever a file is made: deleting a row's files makes the next row many times slower.
+For the same reason a folder in memory (``--work /dev/shm``) gives steadier figures than a disk in use.
 """
 
 from __future__ import annotations
@@ -16,6 +22,7 @@ import json
 import os
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -25,13 +32,8 @@ from pathlib import Path
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.drawn import draw_photo, write_label
 from thirtyfold.augment.options import AugmentOptions
-from thirtyfold.augment.writer import augment_dataset
 from thirtyfold.datasets.samples import read_samples
-from thirtyfold.datasets.split_options import SplitOptions
-from thirtyfold.datasets.split_plan import split_dataset
-from thirtyfold.images import write_jpeg
 from thirtyfold.workspace import Dataset
 
 
@@ -69,6 +71,8 @@ def usual_loop(dataset: Dataset, factor: int) -> None:
 
 def ours(recipe: str, workers: int) -> Callable[[Dataset, int], None]:
     def run(dataset: Dataset, factor: int) -> None:
+        from thirtyfold.augment.writer import augment_dataset
+
         augment_dataset(dataset, AugmentOptions(factor=factor, recipe=recipe, workers=workers))
 
     return run
@@ -86,36 +90,82 @@ ROWS: dict[str, Callable[[Dataset, int], None]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path)
-    parser.add_argument("--photos", type=int, default=20)
+    parser.add_argument("--photos", type=int, default=72)
     parser.add_argument("--factor", type=int, default=30)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--work", type=Path, help="where the copies go for a while; a fresh folder in it")
+    parser.add_argument("--row", help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as work:
+    if asked.row:
+        ROWS[asked.row](Dataset(asked.folder), asked.factor)
+        print(_cpu_seconds())
+        return
+    with tempfile.TemporaryDirectory(dir=asked.work) as work:
         source = Path(work) / "source"
         _collect(source / "images", asked.folder, asked.photos)
-        split_dataset(Dataset(source), SplitOptions(val=0, test=0, group_by="."))
-        copies = asked.photos * asked.factor
-        seconds: dict[str, list[float]] = {name: [] for name in ROWS}
-        cpu_seconds: dict[str, list[float]] = {name: [] for name in ROWS}
-        for round_number in range(-1, asked.rounds):  # the first one warms up: imports, the disk's cache
-            for name, run in ROWS.items():
-                dataset = Dataset(Path(work) / "run")
-                shutil.copytree(source, dataset.root)
-                started, cpu_started = time.perf_counter(), sum(os.times()[:4])
-                run(dataset, asked.factor if round_number >= 0 else 2)
-                if round_number >= 0:
-                    seconds[name].append(time.perf_counter() - started)
-                    cpu_seconds[name].append(sum(os.times()[:4]) - cpu_started)
-                shutil.rmtree(dataset.root)
-    base = statistics.median(seconds["the usual loop"])
-    print(f"{copies:,} copies of {asked.photos} photos, {os.cpu_count()} cores, start of the processes included")
-    for name, measured in seconds.items():
-        middle = statistics.median(measured)
-        cpu_ms = statistics.median(cpu_seconds[name]) / copies * 1000
-        print(f"{name:40s} {copies / middle:7.0f} images/s  {base / middle:5.2f} x  {cpu_ms:5.2f} ms of CPU a copy")
+        photos = _split(Dataset(source))
+        for name in ROWS:  # warms the disk's cache
+            _measure(name, source, Path(work) / "warm-up" / name, 1)
+        print(f"{photos * asked.factor:,} copies of {photos} photos, {os.cpu_count()} cores, start of Python included")
+        measured: dict[str, list[tuple[float, float, float]]] = {name: [] for name in ROWS}
+        for number in range(asked.rounds):
+            for name in ROWS:
+                measured[name].append(_measure(name, source, Path(work) / str(number) / name, asked.factor))
+        _print_table(measured, photos * asked.factor)
+
+
+def _print_table(measured: dict[str, list[tuple[float, float, float]]], copies: int) -> None:
+    base, base_cpu = (statistics.median(column) for column in list(zip(*measured["the usual loop"], strict=True))[:2])
+    for name, rows in measured.items():
+        seconds, cpu_seconds, load = (statistics.median(column) for column in zip(*rows, strict=True))
+        print(
+            f"{name:40s} {copies / seconds:7.0f} images/s  {base / seconds:5.2f} x  "
+            f"{cpu_seconds / copies * 1000:5.2f} ms of CPU a copy  {base_cpu / cpu_seconds:5.2f} x  load {load:.1f}"
+        )
+
+
+def _measure(row: str, source: Path, folder: Path, factor: int) -> tuple[float, float, float]:
+    """Seconds, seconds of CPU, and the machine's load before."""
+    shutil.copytree(source, folder)
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, __file__, str(folder), "--row", row, "--factor", str(factor)],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return time.perf_counter() - started, float(done.stdout), load
+
+
+def _cpu_seconds() -> float:
+    """Of this process, its children, and the children of those, as far as the system tells."""
+    seconds = sum(os.times()[:4])
+    if not Path("/proc/self/stat").exists():
+        return seconds
+    # Workers are children of the process that forks them, which is still there: its account holds theirs.
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            values = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it ended meanwhile
+            continue
+        if int(values[1]) == os.getpid():
+            seconds += sum(map(int, values[11:15])) / os.sysconf("SC_CLK_TCK")
+    return seconds
+
+
+def _split(dataset: Dataset) -> int:
+    """All photos to the train part; how many there are."""
+    from thirtyfold.datasets.split_options import SplitOptions
+    from thirtyfold.datasets.split_plan import split_dataset
+
+    return len(split_dataset(dataset, SplitOptions(val=0, test=0, group_by=".")).names("train"))
 
 
 def _collect(images: Path, folder: Path | None, count: int) -> None:
+    from tests.drawn import draw_photo, write_label
+    from thirtyfold.images import write_jpeg
+
     images.mkdir(parents=True)
     if folder is None:
         for number in range(count):

@@ -247,19 +247,46 @@ def convert(
 def augment(
     dataset: DatasetArgument = DEFAULT_DATASET,
     factor: Annotated[int, typer.Option(help="Copies a train photo.")] = _AUGMENT.factor,
-    recipe: Annotated[str, typer.Option(help="What is done to the pictures: `webcam` or `seed`.")] = _AUGMENT.recipe,
+    recipe: Annotated[
+        str, typer.Option(help="What is done to the pictures: a name (see --list-recipes) or a YAML file.")
+    ] = _AUGMENT.recipe,
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = _AUGMENT.seed,
     workers: Annotated[int, typer.Option(help="Processes; 0 is one a core.")] = _AUGMENT.workers,
     min_visible: Annotated[
         float, typer.Option(help="A box that shows less of itself counts as gone.")
     ] = _AUGMENT.min_visible,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Only draw a sheet of one photo's copies, to look at before the run.")
+    ] = False,
+    photo: Annotated[
+        str | None, typer.Option(help="The photo of the --preview. [default: the first train photo with a shape]")
+    ] = None,
+    list_recipes: Annotated[bool, typer.Option("--list-recipes", help="List the recipes and stop.")] = False,
     json_: JsonOption = False,
 ) -> None:
     """Multiply the train photos: `augment --factor 30`. Boxes and polygons move with the pixels."""
     from thirtyfold import console
+
+    if list_recipes:
+        from thirtyfold.augment.recipes import RECIPES, recipe_rows
+
+        if json_:
+            console.print_json([known.to_dict() for known in RECIPES.values()])
+        else:
+            console.print_table("Recipes", ("recipe", "for", "transforms"), recipe_rows())
+        return
+    options = AugmentOptions(factor=factor, recipe=recipe, seed=seed, workers=workers, min_visible=min_visible)
+    if preview or photo:
+        from thirtyfold.augment.try_out import try_out
+
+        sheet = try_out(Dataset(dataset), options, photo=photo, progress=console.Terminal())
+        if json_:
+            console.print_json(sheet.to_dict())
+        else:
+            console.print_facts(f"Preview of {dataset}", sheet.facts())
+        return
     from thirtyfold.augment.writer import augment_dataset
 
-    options = AugmentOptions(factor=factor, recipe=recipe, seed=seed, workers=workers, min_visible=min_visible)
     result = augment_dataset(Dataset(dataset), options, progress=console.Terminal())
     if json_:
         console.print_json(result.to_dict())

@@ -31,13 +31,17 @@ def color_of(label: str) -> Color:
     return PALETTE[crc32(label.encode("utf-8", "surrogatepass")) % len(PALETTE)]
 
 
-def draw_annotations(pixels: Pixels, annotations: Sequence[Annotation], *, color: Color | None = None) -> Pixels:
-    """A copy of RGB ``pixels`` (height, width, 3) with outlines, labels and scores on it."""
+def draw_annotations(
+    pixels: Pixels, annotations: Sequence[Annotation], *, color: Color | None = None, names: bool = True
+) -> Pixels:
+    """A copy of RGB ``pixels`` (height, width, 3) with outlines on it, and labels and scores if ``names``."""
     canvas = pixels.copy()
     thickness = max(1, round(max(canvas.shape[:2]) / 320))
     for annotation in annotations:
         ink = color or color_of(annotation.label)
         _outline(canvas, annotation, ink, thickness)
+        if not names:
+            continue
         left, top, _, _ = annotation.box_xyxy
         text = annotation.label if annotation.score is None else f"{annotation.label} {annotation.score:.0%}"
         draw_text(canvas, text, (round(left), round(top) - 2 * thickness), background=ink, scale=thickness / 4)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from thirtyfold.errors import DataError, UsageError
 
@@ -20,24 +19,30 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
     Raises :class:`UsageError` if the folder can't be written, :class:`DataError` if the
     disk is full.
     """
-    temporary: Path | None = None
+    # A leading dot: whoever lists the folder meanwhile does not take it for a photo.
+    temporary = path.with_name(f".{path.name[:80]}.{os.urandom(4).hex()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # A leading dot: whoever lists the folder meanwhile does not take it for a photo.
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=".tmp", dir=path.parent)
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as stream:
+        with _create(temporary) as stream:
             stream.write(data)
-            stream.flush()
             if durable:
+                stream.flush()
                 os.fsync(stream.fileno())
-        temporary.chmod(0o666 & ~umask())
         temporary.replace(path)
-    except OSError as error:
-        raise writing_failed(path, error) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)  # gone already when all went well
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError):
+            raise writing_failed(path, error) from error
+        raise
+
+
+def _create(path: Path) -> BinaryIO:
+    # The folder is nearly always there: asking for it first would cost every file a system call.
+    try:
+        return path.open("xb")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("xb")
 
 
 def write_text(path: Path, text: str, *, durable: bool = True) -> None:

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import pytest
 
 from tests.drawn import draw_photo
+from thirtyfold.augment import engines
 from thirtyfold.augment.engines import run_jobs
 from thirtyfold.augment.jobs import Job
 from thirtyfold.augment.recipes import SEED
@@ -67,3 +73,72 @@ def test_an_error_in_a_process_arrives_as_what_it_was(tmp_path: Path) -> None:
     with pytest.raises(ThirtyfoldError, match="out"):
         list(run_jobs(jobs(tmp_path, 6), 2))
     assert not multiprocessing.active_children()
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+@pytest.mark.slow
+def test_started_afresh_as_on_windows_and_macs_processes_make_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    list(run_jobs(jobs(tmp_path / "here", 8), 1))
+    monkeypatch.setattr(engines, "_context", lambda: multiprocessing.get_context("spawn"))
+    (tmp_path / "spawned").mkdir()
+    list(run_jobs(jobs(tmp_path / "spawned", 8), 2))
+    assert hashes(tmp_path / "here" / "out") == hashes(tmp_path / "spawned" / "out")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux's /proc")
+def test_processes_are_forked_from_one_that_has_loaded_all_and_has_a_single_thread(tmp_path: Path) -> None:
+    running = run_jobs(jobs(tmp_path, 1000), 2)
+    next(running)
+    worker = multiprocessing.active_children()[0].pid
+    forker = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
+    assert forker != os.getpid()
+    # Threads don't survive a fork, but the locks that they hold do.
+    assert "Threads:\t1\n" in Path(f"/proc/{forker}/status").read_text()
+    assert "cv2" in Path(f"/proc/{forker}/maps").read_text()
+    running.close()  # type: ignore[attr-defined]
+
+
+def test_this_process_loads_no_albumentations_where_others_do_the_work(tmp_path: Path) -> None:
+    script = f"""
+import sys
+from pathlib import Path
+from tests.augment.test_engines import jobs
+from thirtyfold.augment import writer
+from thirtyfold.augment.engines import run_jobs
+if __name__ == "__main__":
+    assert sum(done.copies for done in run_jobs(jobs(Path({str(tmp_path)!r}), 4), 2)) == 4
+    assert "albumentations" not in sys.modules
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_opencv_has_its_threads_back_after_work_in_this_process(tmp_path: Path) -> None:
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(3)
+    try:
+        running = run_jobs(jobs(tmp_path, 2), 1)
+        next(running)
+        assert cv2.getNumThreads() == 1
+        list(running)
+        assert cv2.getNumThreads() == 3
+    finally:
+        cv2.setNumThreads(before)
+
+
+def test_the_environment_is_as_it_was_after_starting_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")
+    engines.warm_up()
+    list(run_jobs(jobs(tmp_path, 2), 2))
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "7"
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    engines.warm_up()
+    assert "OPENBLAS_NUM_THREADS" not in os.environ

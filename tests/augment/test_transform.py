@@ -240,7 +240,7 @@ def test_order_label_group_and_foreign_keys_stay_with_their_shape() -> None:
     assert (b.label, b.kind, b.points) == ("nose", "point", ((60.0, 90.0),))
 
 
-def test_masks_are_left_out_and_the_rest_goes_on() -> None:
+def test_masks_that_cannot_be_read_are_left_out_and_the_rest_goes_on() -> None:
     mask = Annotation(label="hand", points=((0, 0), (9, 9)), kind="mask", extra={"mask": "iVBORw0KGgo="})
     _, annotations = augment(blank(), [mask, face((10, 10, 40, 40))], one_step("HorizontalFlip"), 0)
     assert [annotation.label for annotation in annotations] == ["face"]

@@ -47,27 +47,28 @@ class Made:
 
 def make_copies(job: Job) -> Made:
     """Do a job. Raises what :func:`files.write_bytes` raises if the disk is full or closed to us."""
-    from thirtyfold.augment.transform import augment, copy_seed
+    from thirtyfold.augment.transform import augment_and_count, copy_seed
 
     name = job.image_path.name
     try:
         photo = read_rgb(job.image_path)
     except FileDataError as error:
         return Made(image_path=job.image_path, problem=error)
-    negatives = shapes = 0
+    negatives = shapes = lost = 0
     for copy in job.copies:
-        pixels, annotations = augment(
+        pixels, annotations, gone = augment_and_count(
             photo, job.annotations, job.recipe, copy_seed(job.seed, name, copy), job.min_visible
         )
         _write(job, copy, pixels, annotations)
         negatives += not annotations
         shapes += len(annotations)
+        lost += gone
     return Made(
         image_path=job.image_path,
         copies=len(job.copies),
         negatives=negatives,
         shapes=shapes,
-        lost=len(job.copies) * len(job.annotations) - shapes,
+        lost=lost,
     )
 
 

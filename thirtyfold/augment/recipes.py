@@ -3,7 +3,8 @@
 A recipe is a list of steps; a step names a transform of albumentations 2.0
 (https://albumentations.ai/docs/api-reference/) or one of ``augment.crops``, its
 arguments, and how often it is applied. Sizes are shares of the picture wherever they
-can be, so that a recipe fits every camera.
+can be, so that a recipe fits every camera. People write their own as YAML files
+(``augment.recipe_file``).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from thirtyfold.errors import UsageError
@@ -31,16 +33,37 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """Steps, done one after the other."""
+    """Steps, done one after the other.
+
+    ``swap_on_mirror`` pairs labels that change places in a mirror (``left_eye``,
+    ``right_eye``), in either direction. ``purpose`` is a line for people who choose.
+    """
 
     name: str
     steps: tuple[Step, ...]
+    swap_on_mirror: Mapping[str, str] = field(default_factory=dict, hash=False)
+    purpose: str = field(default="", compare=False)
 
     @property
     def fingerprint(self) -> str:
-        """A hash of every step: two recipes of one name and different steps differ in it."""
-        steps = [[step.transform, step.probability, dict(step.arguments)] for step in self.steps]
-        return hashlib.sha256(json.dumps(steps, sort_keys=True).encode()).hexdigest()[:16]
+        """A hash of all that decides about the copies: two recipes of one name and different steps differ in it."""
+        content: list[Any] = [[step.transform, step.probability, dict(step.arguments)] for step in self.steps]
+        if self.swap_on_mirror:
+            content.append({"swap_on_mirror": dict(self.swap_on_mirror)})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+    def mirrored_label(self, label: str) -> str:
+        """What a mirror makes of a label: ``left_eye`` is ``right_eye`` there, if the recipe says so."""
+        back = {right: left for left, right in self.swap_on_mirror.items()}
+        return self.swap_on_mirror.get(label) or back.get(label, label)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "purpose": self.purpose,
+            "steps": [{step.transform: {"p": step.probability, **step.arguments}} for step in self.steps],
+            "swap_on_mirror": dict(self.swap_on_mirror),
+        }
 
 
 def _step(transform: str, probability: float, /, **arguments: Any) -> Step:
@@ -52,6 +75,7 @@ def _step(transform: str, probability: float, /, **arguments: Any) -> Step:
 # empty is mostly cut off again.
 WEBCAM = Recipe(
     name="webcam",
+    purpose="people before a webcam: near and far, head tilted, any lamp, a cheap sensor",
     steps=(
         _step(
             "Affine",
@@ -78,6 +102,7 @@ WEBCAM = Recipe(
 # The six of the notebook that this project grew from.
 SEED = Recipe(
     name="seed",
+    purpose="the six transforms of the notebook that this project grew from, to compare with",
     steps=(
         _step("RandomSquareCrop", 1.0, side=450),
         _step("HorizontalFlip", 0.5),
@@ -88,12 +113,118 @@ SEED = Recipe(
     ),
 )
 
-RECIPES: Mapping[str, Recipe] = {recipe.name: recipe for recipe in (WEBCAM, SEED)}
+# cv2.BORDER_REPLICATE, which Keras calls "nearest": the outermost pixel goes on for ever.
+_NEAREST = 1
+
+# Keras's ImageDataGenerator(rotation_range=20, zoom_range=0.15, width_shift_range=0.2,
+# height_shift_range=0.2, shear_range=0.15, horizontal_flip=True, fill_mode="nearest"), which
+# happens to every picture. Keras measures shear in degrees, so this one is next to none, and
+# it zooms *out* by its factor, width and height each by their own.
+MASK = Recipe(
+    name="mask",
+    purpose="faces cut out close, for mask or no mask: the settings of the usual Keras tutorial",
+    steps=(
+        _step(
+            "Affine",
+            1.0,
+            scale=(1 / 1.15, 1 / 0.85),
+            keep_ratio=False,
+            rotate=(-20, 20),
+            shear=(-0.15, 0.15),
+            translate_percent=(-0.2, 0.2),
+            border_mode=_NEAREST,
+        ),
+        _step("HorizontalFlip", 0.5),
+    ),
+)
+
+# Outdoors things are far or near, stand upright, and the sun and the weather do the rest.
+PHOTO = Recipe(
+    name="photo",
+    purpose="photos from outdoors: any distance, sun, shadow, haze, shaky hands, a phone's compression",
+    steps=(
+        _step(
+            "Affine",
+            0.7,
+            scale=(0.5, 1.2),
+            keep_ratio=True,
+            rotate=(-7, 7),
+            translate_percent=(-0.1, 0.1),
+            fill=OUTSIDE,
+        ),
+        _step("RandomAreaCrop", 0.8, area=(0.2, 1.0), stretch=(0.75, 1.333)),
+        _step("HorizontalFlip", 0.5),
+        _step("RandomBrightnessContrast", 0.6, brightness_limit=0.3, contrast_limit=0.35),
+        _step("RandomGamma", 0.3, gamma_limit=(65, 150)),
+        _step("HueSaturationValue", 0.4, hue_shift_limit=6, sat_shift_limit=35, val_shift_limit=10),
+        _step("PlanckianJitter", 0.2, temperature_limit=(4500, 10_000)),
+        _step("RandomShadow", 0.15, shadow_intensity_range=(0.25, 0.5)),
+        # Haze: brighter and flat. RandomFog takes 180 ms a picture, and all the rest together six.
+        _step("RandomBrightnessContrast", 0.12, brightness_limit=(0.1, 0.3), contrast_limit=(-0.6, -0.3)),
+        _step("MotionBlur", 0.1, blur_limit=(3, 9)),
+        _step("GaussianBlur", 0.1, blur_limit=(3, 7)),
+        _step("GaussNoise", 0.12, std_range=(0.02, 0.07)),
+        _step("ImageCompression", 0.3, quality_range=(25, 85)),
+    ),
+)
+
+# A scanner neither zooms far nor sees colours, and what is left and right in a body is known: no
+# mirror. What lies outside of the picture is black, as scanners leave it.
+MEDICAL = Recipe(
+    name="medical",
+    purpose="grey pictures of scanners (MRI, CT, X-ray): small turns, soft bending, contrast, no colour, no mirror",
+    steps=(
+        _step(
+            "Affine",
+            0.8,
+            scale=(0.9, 1.1),
+            keep_ratio=True,
+            rotate=(-8, 8),
+            shear=(-3, 3),
+            translate_percent=(-0.05, 0.05),
+            fill=0,
+        ),
+        _step("SmoothWarp", 0.4, cells=4, strength=(0.003, 0.015)),
+        _step("RandomAreaCrop", 0.3, area=(0.7, 1.0), stretch=(0.9, 1.111)),
+        _step("RandomGamma", 0.5, gamma_limit=(70, 140)),
+        _step("RandomBrightnessContrast", 0.5, brightness_limit=0.15, contrast_limit=0.25),
+        _step("GaussianBlur", 0.15, blur_limit=(3, 5)),
+        _step("GaussNoise", 0.2, std_range=(0.01, 0.05), per_channel=False),
+    ),
+)
+
+LIGHT = Recipe(
+    name="light",
+    purpose="only light and colour: nothing moves, every box stays where it was drawn",
+    steps=(
+        _step("RandomBrightnessContrast", 0.7, brightness_limit=0.35, contrast_limit=0.3),
+        _step("RandomGamma", 0.4, gamma_limit=(50, 180)),
+        _step("PlanckianJitter", 0.3),
+        _step("RGBShift", 0.3, r_shift_limit=25, g_shift_limit=25, b_shift_limit=25),
+        _step("HueSaturationValue", 0.3, hue_shift_limit=8, sat_shift_limit=40, val_shift_limit=15),
+        _step("Illumination", 0.25, intensity_range=(0.05, 0.2)),
+        _step("RandomShadow", 0.15, shadow_intensity_range=(0.25, 0.5)),
+    ),
+)
+
+RECIPES: Mapping[str, Recipe] = {recipe.name: recipe for recipe in (WEBCAM, SEED, MASK, PHOTO, MEDICAL, LIGHT)}
 
 
 def find_recipe(name: str) -> Recipe:
-    """The recipe of that name. Raises :class:`UsageError`, naming those there are."""
-    try:
+    """The recipe of that name, or of that YAML file. Raises :class:`UsageError`, naming those there are."""
+    if name in RECIPES:
         return RECIPES[name]
-    except KeyError:
-        raise UsageError(f"--recipe {name}: one of {', '.join(RECIPES)} was expected") from None
+    path = Path(name)
+    if path.suffix.lower() in (".yaml", ".yml") or path.is_file():
+        from thirtyfold.augment.recipe_file import read_recipe
+
+        return read_recipe(path)
+    raise UsageError(f"--recipe {name}: one of {', '.join(RECIPES)}, or a recipe file (.yaml) was expected")
+
+
+def recipe_rows() -> list[tuple[str, str, str]]:
+    """Name, purpose and transforms of every built-in recipe, for a table."""
+    return [
+        (recipe.name, recipe.purpose, ", ".join(dict.fromkeys(step.transform for step in recipe.steps)))
+        for recipe in RECIPES.values()
+    ]

@@ -8,18 +8,22 @@ half a pixel is taken off before and put back after, so that a mirrored box (0, 
 
 from __future__ import annotations
 
+import copy
 import hashlib
+import math
 import os
 import random
 import threading
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from thirtyfold.augment import shapes
+from thirtyfold.augment import mirror, travel
 from thirtyfold.augment.recipes import Recipe, Step
 from thirtyfold.errors import UsageError
 from thirtyfold.images import Pixels
@@ -32,17 +36,10 @@ _CENTRE = 0.5
 # albumentations' own keypoint format: x, y, z, angle, scale.
 _COLUMNS = 5
 
+_MIRRORING_BORDERS = (cv2.BORDER_REFLECT, cv2.BORDER_REFLECT_101)
+
 # Transforms keep their random state in themselves, so every thread has its own.
 _local = threading.local()
-
-
-@dataclass(frozen=True, slots=True)
-class _Moving:
-    """A shape on its way: ``visible`` is the share of it, 0 to 1, that no frame has cut off so far."""
-
-    annotation: Annotation
-    points: Sequence[tuple[float, float]]
-    visible: float
 
 
 def augment(
@@ -55,36 +52,51 @@ def augment(
     """A random copy of RGB uint8 ``pixels`` (height, width, 3) and of the shapes in it.
 
     The same arguments give the same bytes in every process, thread and order of calls.
-    The copy may be smaller than the photo. Shapes are cut at its frame; one that shows
+    The copy may be smaller than the photo. Shapes are cut at its frame; a polygon or line
+    that it cuts in pieces becomes as many annotations with one ``group``, a free number
+    if the shape had none. An object (a shape, or the polygons of one label and group) that shows
     less than ``min_visible`` (0 to 1; of the part that the photo showed, by area, or by
     length for lines) is gone, as are kinds that can't be moved (see
     :func:`shapes.can_move`); with ``()`` the copy is a negative. Every annotation
     returned stems from one that was given, in the same order. Nothing given is changed.
     """
-    moving = [
-        _Moving(inside, shapes.spread(inside), 1.0)
-        for inside, _ in (
-            shapes.cut(annotation, _size_wh(pixels)) for annotation in annotations if shapes.can_move(annotation)
-        )
-        if inside is not None
-    ]
+    moved, kept, _ = augment_and_count(pixels, annotations, recipe, seed, min_visible)
+    return moved, kept
+
+
+def augment_and_count(
+    pixels: Pixels,
+    annotations: Sequence[Annotation],
+    recipe: Recipe,
+    seed: int,
+    min_visible: float = 0.4,
+) -> tuple[Pixels, tuple[Annotation, ...], int]:
+    """What :func:`augment` gives, and how many of the given annotations are not in it any more.
+
+    Their number can't be had by subtraction: one annotation can become two.
+    """
+    moving = travel.depart(annotations, _size_wh(pixels))
     generator, python_random = np.random.default_rng(seed), random.Random(seed)  # noqa: S311 - no secrets here
-    given = pixels
+    given, mirrored = pixels, False
     for transform in _transforms(recipe):
         # Not set_random_seed: it starts every transform at the same number, so that one that
         # happens one time in five would only ever happen together with all the likelier ones.
         transform.set_random_state(generator, python_random)
-        keypoints = _to_keypoints(moving)
-        moved = transform(image=pixels, keypoints=keypoints)
-        pixels = moved["image"]
-        if moved["keypoints"] is not keypoints:
-            moving = _arrived(moving, moved["keypoints"], _size_wh(pixels))
-    kept = tuple(
-        shapes.rounded(shapes.gather(shape.annotation, shape.points))
-        for shape in moving
-        if shape.visible >= min_visible
-    )
-    return (pixels.copy() if np.may_share_memory(pixels, given) else pixels), kept
+        bending = travel.with_corners_every(moving, _straight_px(transform, pixels))
+        keypoints = _to_keypoints(bending)
+        if recipe.swap_on_mirror:
+            keypoints = _with_right_angle(keypoints, _size_wh(pixels))
+        moved = _apply(transform, pixels, keypoints, recipe)
+        pixels, arrived = moved["image"], moved["keypoints"]
+        if arrived is not keypoints:
+            if recipe.swap_on_mirror:
+                mirrored ^= mirror.is_mirrored(arrived[-3:, :2])
+                arrived = arrived[:-3]
+            moving = travel.arrive(bending, arrived[:, :2].astype(np.float64) + _CENTRE, _size_wh(pixels))
+    kept, lost = travel.unpack(moving, annotations, _size_wh(pixels), min_visible)
+    if mirrored:
+        kept = tuple(replace(annotation, label=recipe.mirrored_label(annotation.label)) for annotation in kept)
+    return (pixels.copy() if np.may_share_memory(pixels, given) else pixels), kept, lost
 
 
 def copy_seed(seed: int, photo_name: str, copy: int) -> int:
@@ -93,7 +105,7 @@ def copy_seed(seed: int, photo_name: str, copy: int) -> int:
     return int.from_bytes(digest[:8], "big")
 
 
-def _to_keypoints(moving: Sequence[_Moving]) -> NDArray[np.float32]:
+def _to_keypoints(moving: Sequence[travel.Moving]) -> NDArray[np.float32]:
     points = [point for shape in moving for point in shape.points]
     keypoints = np.zeros((len(points), _COLUMNS), np.float32)
     if points:
@@ -101,25 +113,29 @@ def _to_keypoints(moving: Sequence[_Moving]) -> NDArray[np.float32]:
     return keypoints
 
 
-def _arrived(moving: Sequence[_Moving], keypoints: NDArray[np.float32], frame_wh: tuple[int, int]) -> list[_Moving]:
-    """The shapes after a step, cut at the new frame: what a crop took, no later step brings back."""
-    points_xy = keypoints[:, :2].astype(np.float64) + _CENTRE
-    if len(points_xy) != sum(len(shape.points) for shape in moving):
-        raise UsageError("the recipe has a transform that drops points; take one that moves them")
-    arrived, start = [], 0
-    for shape in moving:
-        points = [(float(x), float(y)) for x, y in points_xy[start : start + len(shape.points)]]
-        start += len(shape.points)
-        whole = shapes.gather(shape.annotation, points)
-        inside, share = shapes.cut(whole, frame_wh)
-        if inside is None:
-            continue
-        if inside is whole and whole.kind == shape.annotation.kind:
-            # Untouched shapes keep their points, so that two turns don't box the shape twice.
-            arrived.append(replace(shape, points=points))
-        else:
-            arrived.append(_Moving(inside, shapes.spread(inside), shape.visible * share))
-    return arrived
+def _with_right_angle(keypoints: NDArray[np.float32], frame_wh: tuple[int, int]) -> NDArray[np.float32]:
+    angle = np.zeros((3, _COLUMNS), np.float32)
+    angle[:, :2] = mirror.right_angle(frame_wh)
+    return np.concatenate([keypoints, angle])
+
+
+def _apply(transform: Any, pixels: Pixels, keypoints: NDArray[np.float32], recipe: Recipe) -> dict[str, Any]:
+    try:
+        moved: dict[str, Any] = transform(image=pixels, keypoints=keypoints)
+    except Exception as error:  # OpenCV's, pydantic's, albumentations' own: a step decides, and people write steps
+        from thirtyfold.augment.recipe_check import shortened
+
+        raise UsageError(
+            f"recipe {recipe.name}: {type(transform).__name__} can't be done to a picture of "
+            f"{pixels.shape[1]} x {pixels.shape[0]} pixels ({shortened(error)}); change its arguments or leave it out"
+        ) from error
+    return moved
+
+
+def _straight_px(transform: Any, pixels: Pixels) -> float:
+    """How long an edge may be that the transform leaves as good as straight: endless, unless it bends the picture."""
+    cells = max((getattr(one, "cells", 0) for one in getattr(transform, "transforms", [transform])), default=0)
+    return max(2.0, max(pixels.shape[:2]) / cells / 16) if cells else math.inf  # SmoothWarp has cells
 
 
 def _size_wh(pixels: Pixels) -> tuple[int, int]:
@@ -134,18 +150,31 @@ def _transforms(recipe: Recipe) -> list[Any]:
 
 
 def build(step: Step) -> Any:
-    """The albumentations transform of a step. Raises :class:`UsageError` if there is no such one."""
+    """The transform of a step. Raises :class:`UsageError` if there is none, or not with these arguments."""
     import albumentations
 
-    from thirtyfold.augment import crops
+    from thirtyfold.augment import crops, recipe_check, warp
 
-    kind = getattr(crops, step.transform, None) or getattr(albumentations, step.transform, None)
+    if step.transform == "OneOf":
+        inner = (Step(transform=name, probability=p, arguments=given) for name, p, given in step.arguments["steps"])
+        return albumentations.OneOf([build(one) for one in inner], p=step.probability)
+    modules: tuple[Any, ...] = (crops, warp, albumentations)
+    kind = next((vars(module)[step.transform] for module in modules if step.transform in vars(module)), None)
     if kind is None:
-        raise UsageError(f"recipe: albumentations has no transform called {step.transform}")
+        raise UsageError(f"recipe: there is no transform called {step.transform}")
     try:
-        transform = kind(**step.arguments, p=step.probability)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of old names that still work, and of arguments, which we refuse below
+            transform = kind(**dict(step.arguments), p=step.probability)
     except (TypeError, ValueError) as error:
-        raise UsageError(f"recipe: {step.transform} does not take these arguments ({error})") from error
+        reason = recipe_check.shortened(error)
+        raise UsageError(f"recipe: {step.transform} does not take these arguments ({reason})") from error
     if getattr(transform, "invalid_args", None):
         raise UsageError(f"recipe: {step.transform} has no argument {', '.join(transform.invalid_args)}")
+    if getattr(transform, "border_mode", None) in _MIRRORING_BORDERS:
+        # Where the border mirrors the picture, albumentations would mirror the points into it as well.
+        plain = copy.copy(transform)
+        plain.border_mode = cv2.BORDER_CONSTANT
+        transform.apply_to_keypoints = plain.apply_to_keypoints
+        transform._set_keys()
     return transform

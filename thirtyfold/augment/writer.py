@@ -14,7 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from thirtyfold.augment.engines import COPIES_A_PROCESS, run_jobs
+from thirtyfold import __version__
+from thirtyfold.augment.engines import COPIES_A_PROCESS, run_jobs, warm_up
 from thirtyfold.augment.folder import make_room
 from thirtyfold.augment.jobs import Job
 from thirtyfold.augment.options import AugmentOptions
@@ -97,8 +98,10 @@ def augment_dataset(dataset: Dataset, options: AugmentOptions, *, progress: Prog
     date, :class:`UsageError` for an unknown recipe or a folder that can't be written.
     """
     recipe = find_recipe(options.recipe)
-    dataset.image_paths()  # says that there is no such dataset before the lock makes its folder
+    photos = len(dataset.image_paths())  # says that there is no such dataset before the lock makes its folder
     with dataset.lock("augment"):
+        if options.processes > 1 and not _is_finished(dataset) and photos * options.factor >= 2 * COPIES_A_PROCESS:
+            warm_up()
         split = _split_of(dataset, progress)
         problems: list[FileDataError] = []
         samples, unlabelled = _train_samples(dataset, split, problems)
@@ -126,6 +129,12 @@ def augment_dataset(dataset: Dataset, options: AugmentOptions, *, progress: Prog
         not_moved=_not_moved(samples),
         problems=tuple(str(error) for error in problems),
     )
+
+
+def _is_finished(dataset: Dataset) -> bool:
+    """Whether an earlier run ended well; it may have been one with other options."""
+    manifest = augmented.read_manifest(dataset)
+    return manifest is not None and manifest.finished
 
 
 def _make_missing(
@@ -248,7 +257,9 @@ def _manifest(samples: Sequence[Sample], split: Split, recipe: Recipe, options: 
         min_visible=options.min_visible,
         split=split.fingerprint,
         sources={sample.image_path.name: augmented.source_hash(sample) for sample in samples},
-        versions={name: version(name) for name in ("albumentations", "numpy")} | {"opencv": _opencv_version()},
+        # Ours as well: a copy's geometry is this program's own.
+        versions={name: version(name) for name in ("albumentations", "numpy")}
+        | {"opencv": _opencv_version(), "thirtyfold": __version__},
     )
 
 

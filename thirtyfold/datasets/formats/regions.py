@@ -139,6 +139,11 @@ def shapes_around(
     return [_moved(Annotation(label=label, kind="polygon", points=ring, group=group), origin_xy) for ring in outer]
 
 
+def rings_of(mask: Mask) -> tuple[list[tuple[Point, ...]], list[tuple[Point, ...]]]:
+    """The outlines around a mask's pieces, and those around its holes, which run the other way."""
+    return _rings(mask)
+
+
 def pieces_of(mask: Mask) -> tuple[list[tuple[Point, ...]], bool]:
     """The outer outlines of a mask's pieces, and whether it has holes."""
     outer, inner = _rings(mask)
