@@ -132,7 +132,7 @@ def annotate(
     runs: RunsOption = DEFAULT_RUNS,
     json_: JsonOption = False,
 ) -> None:
-    """Open labelme on photos without labels or with only a model's, and say afterwards what is labelled."""
+    """Open labelme on what no person has labelled yet. Says afterwards what is labelled and what is not."""
     from thirtyfold import console
     from thirtyfold.annotate.sitting import sit_down
 
@@ -164,7 +164,7 @@ def check(
     workers: Annotated[int, typer.Option(help="Threads; 0 is one a core.")] = _CHECK.workers,
     json_: JsonOption = False,
 ) -> None:
-    """Find what is wrong with photos, labels and split, by file, with the mend. Your files are only read."""
+    """Find what is wrong with photos, labels and split. Each problem by file, with the mend; nothing is changed."""
     from thirtyfold import console
     from thirtyfold.datasets.check.run import check_dataset
 
@@ -202,7 +202,7 @@ def split(
     seed: Annotated[int, typer.Option(help="Seed of the choice.")] = _SPLIT.seed,
     json_: JsonOption = False,
 ) -> None:
-    """Divide the photos into train, val and test, never tearing a capture session apart."""
+    """Divide the photos into train, val and test. A capture session is never torn apart."""
     from thirtyfold import console
     from thirtyfold.datasets.split_plan import split_dataset
 
@@ -228,7 +228,7 @@ def convert(
     label: Annotated[str, typer.Option(help="The label of shapes that carry none.")] = "object",
     json_: JsonOption = False,
 ) -> None:
-    """Labels from one format into another; what the other cannot carry is listed, never dropped in silence."""
+    """Write labels in another format. What it cannot carry is listed, never dropped in silence."""
     from thirtyfold import console
     from thirtyfold.datasets.formats.convert import convert as convert_labels
 
@@ -327,7 +327,7 @@ def train(
     runs: RunsOption = DEFAULT_RUNS,
     json_: JsonOption = False,
 ) -> None:
-    """Train a two-head detector (class and box) and export it into a new run folder."""
+    """Train a two-head detector: class and box. It is evaluated and exported into a new run folder."""
     from thirtyfold import console
 
     options = TrainOptions(
@@ -417,7 +417,7 @@ def live(
 
 @app.command()
 def doctor(json_: JsonOption = False) -> None:
-    """Check camera, screen, OpenCV, labelme, TensorFlow, weights and disk; say ok or the mend."""
+    """Check what the commands need; say ok or the mend. Camera, screen, OpenCV, labelme, TensorFlow, weights, disk."""
     from thirtyfold import console
     from thirtyfold.doctor import examine, raise_if_broken
 
@@ -438,7 +438,7 @@ def demo(
     folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where the demo works.")] = Path("demo"),
     json_: JsonOption = False,
 ) -> None:
-    """Walk the whole road with no camera, no screen and no download."""
+    """Walk the whole road: no camera, screen or download. Works in a new folder."""
     from thirtyfold import console
     from thirtyfold.demo import run_demo
 
