@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.drawn import write_dataset
 
@@ -17,6 +18,10 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 # they are to meet Ctrl-C as a person's terminal sends it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# In CI every run draws the same examples, so that a change is judged by itself; at home they are new each time.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 SHARED = Path(os.environ.get("THIRTYFOLD_SHARED", Path(__file__).parents[2] / "shared"))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.augment.geometry import HEIGHT, SHAPES, WIDTH, compare, star
@@ -27,6 +27,8 @@ from thirtyfold.workspace import Dataset
 # Pixels (Compared.breadth). Where edges lie along rows of pixel centres a hair decides about whole rows, which costs
 # shapes narrower than this more than 0.02 of IoU; those are held to the distance between the edges alone.
 BROAD = 40
+# Pixels. A long edge on a row of pixel centres is a tie: both pictures are right to within so little.
+TIE = 0.1
 PHOTO = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
 
 
@@ -48,11 +50,12 @@ def polygon(*points: tuple[float, float], label: str = "hand", group: int | None
 @pytest.mark.slow
 @settings(max_examples=2000, deadline=None)
 @given(name=st.sampled_from(list(SHAPES)), shape=st.integers(0, 2**32 - 1), seed=st.integers(0, 2**64 - 1))
+@example(name="bow_tie", shape=12560190, seed=12560190)  # 155 of 7,700 pixels differ, none by more than 0.063 px
 def test_shapes_cover_what_their_warped_pictures_cover(name: str, shape: int, seed: int) -> None:
     compared = compare(SHAPES[name](random.Random(shape)), seed)
     assert compared.farthest <= 1.0  # in tips thinner than a pixel; elsewhere a quarter
     if compared.breadth >= BROAD:
-        assert compared.iou >= 0.98
+        assert compared.iou >= 0.98 or compared.farthest <= TIE
 
 
 @settings(max_examples=100, deadline=None)
@@ -62,7 +65,7 @@ def test_edges_bend_where_the_picture_bends(shape: int, seed: int) -> None:
     compared = compare(star(random.Random(shape)), seed, bent)
     assert compared.farthest <= 0.5
     if compared.breadth >= BROAD:
-        assert compared.iou >= 0.98
+        assert compared.iou >= 0.98 or compared.farthest <= TIE
 
 
 def test_a_polygon_cut_in_two_becomes_two_with_a_group_nobody_has() -> None:
