@@ -8,8 +8,8 @@
 
 Every figure is on the frames of the clips held out, by default ``milk``, whose person is in
 no other clip, by the exported model at its own threshold. The defaults of the dense heads were chosen
-while looking at ``milk``; ``book,learn`` (the person in yellow) was not looked at for them. The photos are copied; nothing is written
-beside them.
+while looking at ``milk``; ``book,learn`` (the person in yellow) was not looked at for them.
+The photos are copied; nothing is written beside them.
 """
 
 from __future__ import annotations
