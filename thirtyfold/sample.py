@@ -55,6 +55,15 @@ class Annotation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """Where a picture's encoded bytes lie in a shard: ``length`` bytes from ``offset`` of ``path``."""
+
+    path: Path
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
     """One photo and what is known about it.
 
@@ -64,6 +73,8 @@ class Sample:
     flags), ``values`` its numbers (age). ``session`` is the visit to the camera it
     came from, ``parent`` the name of the photo it is a copy of. ``machine_made``: a model
     drew the annotations and nobody has looked at them, so they are no truth, ``()`` included.
+    ``record`` says where the picture lies if it is no file of its own; ``image_path`` is then
+    only its name, and ``datasets.pixels.read_pixels`` reads both.
     """
 
     image_path: Path
@@ -76,3 +87,4 @@ class Sample:
     parent: str | None = None
     split: str | None = None
     machine_made: bool = False
+    record: Record | None = None

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from thirtyfold.datasets.pixels import read_pixels
 from thirtyfold.errors import FileDataError
 from thirtyfold.files import writing_failed
-from thirtyfold.images import letterbox, letterbox_placement, read_rgb
+from thirtyfold.images import letterbox, letterbox_placement
 from thirtyfold.progress import Progress
 from thirtyfold.sample import BoxXyxy, Sample
 
@@ -70,7 +71,7 @@ def load_squares(
 
     def load(sample: Sample) -> Pixels | FileDataError:
         try:
-            return letterbox(read_rgb(sample.image_path), size)[0]
+            return letterbox(read_pixels(sample), size)[0]
         except FileDataError as error:
             return error
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from thirtyfold.datasets.pixels import read_pixels
 from thirtyfold.errors import FileDataError
-from thirtyfold.images import letterbox_placement, read_rgb
+from thirtyfold.images import letterbox_placement
 from thirtyfold.model.evaluate import Judged
 from thirtyfold.model.options import TrainOptions
 from thirtyfold.predict.decoders import DECODERS, Placement
@@ -52,7 +53,7 @@ def judge_photos(predictor: Predictor, samples: Sequence[Sample]) -> list[Judged
     judged = []
     for sample in samples:
         try:
-            pixels = read_rgb(sample.image_path)
+            pixels = read_pixels(sample)
         except FileDataError:
             continue  # named when it was read for training
         judged.append(Judged(sample=sample, predictions=predictor(pixels, threshold=LOWEST_SCORE)))

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from thirtyfold import files
+from thirtyfold.datasets.pixels import read_pixels
 from thirtyfold.drawing import TRUTH_COLOR, draw_annotations, draw_text
-from thirtyfold.images import Pixels, encode_jpeg, read_rgb
+from thirtyfold.images import Pixels, encode_jpeg
 from thirtyfold.model.evaluate import Judged
 from thirtyfold.predict.matching import match
 
@@ -50,7 +51,7 @@ def plot_predictions(
 
     tiles: list[Pixels] = []
     for item in sorted(judged, key=quality)[:limit]:
-        pixels = read_rgb(item.sample.image_path)
+        pixels = read_pixels(item.sample)
         shown = [p for p in item.predictions if (p.score or 0) >= threshold]
         drawn = draw_annotations(pixels, item.truths, color=TRUTH_COLOR)
         drawn = draw_annotations(drawn, shown)
