@@ -1,13 +1,18 @@
 """How fast photos are multiplied, against the loop that people write first.
 
     python benchmarks/augment.py [FOLDER_OF_LABELLED_PHOTOS] [--photos 72] [--factor 30] [--rounds 3] [--work FOLDER]
+    python benchmarks/augment.py FOLDER --profile [--recipe seed]
 
 Every row makes the same number of copies with the six transforms of the ``seed`` recipe
-(the last rows: ``webcam``) into a fresh folder of loose JPEG and JSON files, each in a fresh
+(the last rows: ``webcam``) into a fresh folder, of loose JPEG and JSON files or of shards, each in a fresh
 Python: loading the libraries and starting the processes is counted. Rows take turns within a
-round, as the machine's speed drifts; the median of the rounds is printed. The time of the
-processors, which other programs disturb less, stands beside it, and the load of the machine
-when the row began. Without a folder the photos are drawn: quicker to encode than real ones.
+round, as the machine's speed drifts; the median of the rounds is printed. Beside it stands what a further copy
+costs once all is running (the same row with a single copy a photo, subtracted): what counts for larger datasets.
+The time of the processors, which other programs disturb less, and the load of the machine when the row began
+stand there too. Without a folder the photos are drawn: quicker to encode than real ones. A folder with fewer photos
+than asked for gives all it has, under new names until there are enough.
+
+``--profile`` takes one process and prints where a copy's time goes, by running each stage alone.
 
 Nothing is deleted before the last row is done. An ext4 without a journal, as containers and
 virtual machines often have, won't reuse the inodes of deleted files for minutes, and looks past
@@ -28,6 +33,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -35,6 +41,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from thirtyfold.augment.options import AugmentOptions
 from thirtyfold.datasets.samples import read_samples
 from thirtyfold.workspace import Dataset
+
+Measured = tuple[float, float, float, float]
 
 
 def usual_loop(dataset: Dataset, factor: int) -> None:
@@ -69,21 +77,27 @@ def usual_loop(dataset: Dataset, factor: int) -> None:
                 json.dump(label, stream)
 
 
-def ours(recipe: str, workers: int) -> Callable[[Dataset, int], None]:
+def ours(recipe: str, workers: int, store: str = "files", size: int = 0) -> Callable[[Dataset, int], None]:
     def run(dataset: Dataset, factor: int) -> None:
         from thirtyfold.augment.writer import augment_dataset
 
-        augment_dataset(dataset, AugmentOptions(factor=factor, recipe=recipe, workers=workers))
+        options = AugmentOptions(factor=factor, recipe=recipe, workers=workers, store=store, shard_size=size)
+        augment_dataset(dataset, options)
 
     return run
 
 
+USUAL = "the usual loop"
 ROWS: dict[str, Callable[[Dataset, int], None]] = {
-    "the usual loop": usual_loop,
-    "thirtyfold, seed recipe, 1 process": ours("seed", 1),
-    "thirtyfold, seed recipe, 2 processes": ours("seed", 2),
-    "thirtyfold, webcam recipe, 1 process": ours("webcam", 1),
-    "thirtyfold, webcam recipe, 2 processes": ours("webcam", 2),
+    USUAL: usual_loop,
+    "seed, files, 1 process": ours("seed", 1),
+    "seed, files, 2 processes": ours("seed", 2),
+    "seed, shards, 1 process": ours("seed", 1, "shards"),
+    "seed, shards, 2 processes": ours("seed", 2, "shards"),
+    "seed, shards of 224 px, 1 process": ours("seed", 1, "shards", 224),
+    "seed, shards of 224 px, 2 processes": ours("seed", 2, "shards", 224),
+    "webcam, files, 2 processes": ours("webcam", 2),
+    "webcam, shards of 224 px, 2 processes": ours("webcam", 2, "shards", 224),
 }
 
 
@@ -94,6 +108,9 @@ def main() -> None:
     parser.add_argument("--factor", type=int, default=30)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--work", type=Path, help="where the copies go for a while; a fresh folder in it")
+    parser.add_argument("--only", default="", help="only rows whose name holds this, and the usual loop")
+    parser.add_argument("--profile", action="store_true", help="where a copy's time goes, in one process")
+    parser.add_argument("--recipe", default="seed", help="of the --profile")
     parser.add_argument("--row", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.row:
@@ -104,28 +121,99 @@ def main() -> None:
         source = Path(work) / "source"
         _collect(source / "images", asked.folder, asked.photos)
         photos = _split(Dataset(source))
-        for name in ROWS:  # warms the disk's cache
+        if asked.profile:
+            profile(Dataset(source), asked.recipe, Path(work) / "profile")
+            return
+        rows = [name for name in ROWS if name == USUAL or asked.only in name]
+        for name in rows:  # warms the disk's cache
             _measure(name, source, Path(work) / "warm-up" / name, 1)
         print(f"{photos * asked.factor:,} copies of {photos} photos, {os.cpu_count()} cores, start of Python included")
-        measured: dict[str, list[tuple[float, float, float]]] = {name: [] for name in ROWS}
+        whole: dict[str, list[Measured]] = {name: [] for name in rows}
+        start: dict[str, list[Measured]] = {name: [] for name in rows}
         for number in range(asked.rounds):
-            for name in ROWS:
-                measured[name].append(_measure(name, source, Path(work) / str(number) / name, asked.factor))
-        _print_table(measured, photos * asked.factor)
+            for name in rows:
+                whole[name].append(_measure(name, source, Path(work) / str(number) / name, asked.factor))
+                start[name].append(_measure(name, source, Path(work) / f"{number}-start" / name, 1))
+        _print_table(whole, start, photos, asked.factor)
 
 
-def _print_table(measured: dict[str, list[tuple[float, float, float]]], copies: int) -> None:
-    base, base_cpu = (statistics.median(column) for column in list(zip(*measured["the usual loop"], strict=True))[:2])
-    for name, rows in measured.items():
-        seconds, cpu_seconds, load = (statistics.median(column) for column in zip(*rows, strict=True))
+def _print_table(whole: dict[str, list[Measured]], start: dict[str, list[Measured]], photos: int, factor: int) -> None:
+    copies, further = photos * factor, photos * (factor - 1)
+    print(f"{'':40s} {'the whole run':>24s} {'once it runs':>24s} {'CPU a further copy':>24s}  load  on disk")
+    base: list[float] = []
+    for name, rows in whole.items():
+        seconds, cpu_seconds, load, megabytes = (statistics.median(column) for column in zip(*rows, strict=True))
+        first = [statistics.median(column) for column in zip(*start[name], strict=True)]
+        times = [seconds / copies, (seconds - first[0]) / further, (cpu_seconds - first[1]) / further]
+        base = base or times
+        ratios = [mine / other for mine, other in zip(base, times, strict=True)]
         print(
-            f"{name:40s} {copies / seconds:7.0f} images/s  {base / seconds:5.2f} x  "
-            f"{cpu_seconds / copies * 1000:5.2f} ms of CPU a copy  {base_cpu / cpu_seconds:5.2f} x  load {load:.1f}"
+            f"{name:40s} {1 / times[0]:7.0f} images/s {ratios[0]:5.2f} x"
+            f"  {1 / times[1]:7.0f} images/s {ratios[1]:5.2f} x"
+            f"  {times[2] * 1e6:10.0f} µs {ratios[2]:7.2f} x  {load:4.1f}  {megabytes:5.0f} MB"
         )
 
 
-def _measure(row: str, source: Path, folder: Path, factor: int) -> tuple[float, float, float]:
-    """Seconds, seconds of CPU, and the machine's load before."""
+def profile(dataset: Dataset, recipe_name: str, folder: Path) -> None:
+    """Run each stage of a copy alone, over the same copies, and print its processor time."""
+    from thirtyfold.augment.engines import settle_in
+    from thirtyfold.augment.recipes import find_recipe
+    from thirtyfold.augment.shrink import shrink
+    from thirtyfold.augment.transform import augment_and_count, copy_seed
+    from thirtyfold.datasets import labelme_json, shards
+    from thirtyfold.datasets.labelme_json import LabelFile
+    from thirtyfold.datasets.storage import LocalFolder
+    from thirtyfold.images import encode_jpeg, read_rgb
+
+    settle_in()
+    recipe, samples, copies = find_recipe(recipe_name), read_samples(dataset)[:24], 12
+    photos = [read_rgb(sample.image_path) for sample in samples]
+    out = LocalFolder(folder)
+    asked = [(photo, sample, copy) for photo, sample in zip(photos, samples, strict=True) for copy in range(copies)]
+
+    def stage(name: str, work: Callable[[], list[Any]], pieces: int = 0) -> list[Any]:
+        work()
+        taken = []
+        for _ in range(5):
+            started = time.process_time()
+            done = work()
+            taken.append(time.process_time() - started)
+        print(f"{name:46s} {min(taken) / (pieces or len(asked)) * 1e6:7.0f} µs")
+        return done
+
+    print(f"recipe {recipe.name}, {len(asked)} copies, least of 5 rounds, processor time a copy")
+    stage("read the photo, a thirtieth", lambda: [read_rgb(sample.image_path) for sample in samples], 30 * len(samples))
+    moved = stage(
+        "transform pixels and shapes",
+        lambda: [
+            augment_and_count(photo, sample.annotations or (), recipe, copy_seed(0, sample.image_path.name, copy))
+            for photo, sample, copy in asked
+        ],
+    )
+    jpegs = stage("encode as JPEG 95", lambda: [encode_jpeg(pixels) for pixels, _, _ in moved])
+    labels = [
+        LabelFile(image_path=f"{number}.jpg", width=pixels.shape[1], height=pixels.shape[0], annotations=shapes)
+        for number, (pixels, shapes, _) in enumerate(moved)
+    ]
+    lines = stage("labels to JSON", lambda: [labelme_json.to_line(label_file) for label_file in labels])
+    numbered = list(enumerate(zip(jpegs, lines, strict=True)))
+
+    def write() -> list[Any]:
+        for number, (jpeg, line) in numbered:
+            out.write(f"{number}.jpg", [jpeg], durable=False)
+            out.write(f"{number}.json", [line], durable=False)
+        return []
+
+    stage("write two files", write)
+    pairs = list(zip(jpegs, labels, strict=True))
+    records = stage("shards: make the record", lambda: [shards.to_record(*pair) for pair in pairs])
+    stage("shards: write it", lambda: [out.write("a.tfrecord", records)])
+    small = stage("shards of 224 px: scale down", lambda: [shrink(pixels, shapes, 224) for pixels, shapes, _ in moved])
+    stage("shards of 224 px: encode as JPEG 95", lambda: [encode_jpeg(pixels) for pixels, _, _ in small])
+
+
+def _measure(row: str, source: Path, folder: Path, factor: int) -> Measured:
+    """Seconds, seconds of CPU, the machine's load before, and megabytes written."""
     shutil.copytree(source, folder)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     started = time.perf_counter()
@@ -135,7 +223,10 @@ def _measure(row: str, source: Path, folder: Path, factor: int) -> tuple[float, 
         stdout=subprocess.PIPE,
         text=True,
     )
-    return time.perf_counter() - started, float(done.stdout), load
+    seconds = time.perf_counter() - started
+    kept = {path.relative_to(source) for path in source.rglob("*")}
+    written = sum(path.stat().st_size for path in folder.rglob("*") if path.relative_to(folder) not in kept)
+    return seconds, float(done.stdout), load, written / 1e6
 
 
 def _cpu_seconds() -> float:
@@ -174,9 +265,13 @@ def _collect(images: Path, folder: Path | None, count: int) -> None:
             write_jpeg(path, pixels)
             write_label(path, annotations, width=640, height=480)
         return
-    for path in sorted(folder.glob("*.json"))[:count]:
-        shutil.copy(path, images)
-        shutil.copy(path.with_suffix(".jpg"), images)
+    paths = sorted(folder.glob("*.json"))
+    for number in range(count):
+        path, again = paths[number % len(paths)], number // len(paths)
+        name = f"{path.stem}-{again}" if again else path.stem
+        labels = path.read_text(encoding="utf-8").replace(path.with_suffix(".jpg").name, f"{name}.jpg")
+        (images / f"{name}.json").write_text(labels, encoding="utf-8")
+        shutil.copy(path.with_suffix(".jpg"), images / f"{name}.jpg")
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from thirtyfold.errors import DataError, UsageError
 
@@ -19,14 +20,25 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
     Raises :class:`UsageError` if the folder can't be written, :class:`DataError` if the
     disk is full.
     """
+    write_chunks(path, (data,), durable=durable)
+
+
+def write_chunks(path: Path, chunks: Iterable[bytes], *, durable: bool = True) -> None:
+    """As :func:`write_bytes`, of a file that comes in pieces and is never whole in memory.
+
+    An error raised by ``chunks`` leaves what was there before, and passes through.
+    """
     # A leading dot: whoever lists the folder meanwhile does not take it for a photo.
     temporary = path.with_name(f".{path.name[:80]}.{os.urandom(4).hex()}.tmp")
     try:
-        with _create(temporary) as stream:
-            stream.write(data)
+        descriptor = _create(temporary)
+        try:
+            for chunk in chunks:
+                _write_whole(descriptor, chunk)
             if durable:
-                stream.flush()
-                os.fsync(stream.fileno())
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
         temporary.replace(path)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -36,13 +48,21 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
         raise
 
 
-def _create(path: Path) -> BinaryIO:
+def _create(path: Path) -> int:
+    """A file descriptor: Python's own streams ask the system thrice as much, half the time of a small file."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     # The folder is nearly always there: asking for it first would cost every file a system call.
     try:
-        return path.open("xb")
+        return os.open(path, flags, 0o666)
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("xb")
+        return os.open(path, flags, 0o666)
+
+
+def _write_whole(descriptor: int, data: bytes) -> None:
+    written = os.write(descriptor, data)
+    while written < len(data):  # the system may take less at once: of gigabytes, or on a disk almost full
+        written += os.write(descriptor, memoryview(data)[written:])
 
 
 def write_text(path: Path, text: str, *, durable: bool = True) -> None:

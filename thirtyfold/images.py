@@ -5,8 +5,9 @@ Pixels are RGB uint8 arrays of shape (height, width, 3).
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from thirtyfold import files
 from thirtyfold.errors import ImageError
@@ -32,10 +33,19 @@ def is_image(path: Path) -> bool:
 
 def read_size(path: Path) -> tuple[int, int]:
     """(width, height) of the upright image, from the header alone. Raises :class:`ImageError`."""
+    return _size(path, path)
+
+
+def size_of(data: bytes, path: Path) -> tuple[int, int]:
+    """As :func:`read_size`, of a file's bytes; ``path`` is for the error's text."""
+    return _size(io.BytesIO(data), path)
+
+
+def _size(source: Path | BinaryIO, path: Path) -> tuple[int, int]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path) as image:
+        with Image.open(source) as image:
             width, height = image.size
             # Pillow gives a TIFF's size upright already.
             sideways = image.format != "TIFF" and image.getexif().get(_EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
@@ -61,7 +71,12 @@ def read_rgb(path: Path) -> Pixels:
         raise ImageError(path, "no such file") from error
     except OSError as error:
         raise ImageError(path, f"cannot be opened ({error.strerror or error})") from error
-    width, height = read_size(path)
+    return rgb_of(data, path)
+
+
+def rgb_of(data: bytes, path: Path) -> Pixels:
+    """As :func:`read_rgb`, of a file's bytes; ``path`` is for the error's text."""
+    width, height = size_of(data, path)
     if width * height > MAX_PIXELS:
         raise ImageError(path, f"larger than {MAX_PIXELS / 1e6:.0f} megapixels; scale it down first")
     if _is_cut_jpeg(data):

@@ -14,8 +14,9 @@ import pytest
 from tests.drawn import draw_photo
 from thirtyfold.augment import engines
 from thirtyfold.augment.engines import run_jobs
-from thirtyfold.augment.jobs import Job
+from thirtyfold.augment.jobs import Job, Work
 from thirtyfold.augment.recipes import SEED
+from thirtyfold.datasets.storage import LocalFolder
 from thirtyfold.errors import DataError, ThirtyfoldError
 from thirtyfold.images import write_jpeg
 
@@ -25,16 +26,14 @@ def jobs(folder: Path, count: int) -> Iterator[Job]:
     pixels, annotations = draw_photo(1)
     write_jpeg(folder / "a.jpg", pixels)
     for copy in range(count):
+        work = Work(name="a.jpg", annotations=tuple(annotations), tags=("indoors",), session="s0", copies=(copy,))
         yield Job(
-            image_path=folder / "a.jpg",
-            annotations=tuple(annotations),
-            tags=("indoors",),
-            session="s0",
+            photos=LocalFolder(folder),
+            out=LocalFolder(folder / "out"),
+            work=(work,),
             recipe=SEED,
             seed=0,
-            copies=(copy,),
             min_visible=0.4,
-            folder=folder / "out",
         )
 
 
@@ -42,7 +41,7 @@ def jobs(folder: Path, count: int) -> Iterator[Job]:
 def test_every_job_is_done_once(tmp_path: Path, processes: int) -> None:
     made = list(run_jobs(jobs(tmp_path, 20), processes))
     assert sum(done.copies for done in made) == 20
-    assert len(list((tmp_path / "out").glob("*.json"))) == 20
+    assert len(list((tmp_path / "out" / "images").glob("*.json"))) == 20
 
 
 def test_jobs_are_taken_as_they_are_needed_not_all_at_once(tmp_path: Path) -> None:
@@ -57,7 +56,7 @@ def test_jobs_are_taken_as_they_are_needed_not_all_at_once(tmp_path: Path) -> No
     next(running)
     assert len(taken) < 20
     running.close()  # type: ignore[attr-defined]
-    assert len(list((tmp_path / "out").glob("*.json"))) < 20
+    assert len(list((tmp_path / "out" / "images").glob("*.json"))) < 20
 
 
 def test_a_process_that_the_system_ends_is_an_error_that_says_how_to_go_on(tmp_path: Path) -> None:
@@ -88,7 +87,7 @@ def test_started_afresh_as_on_windows_and_macs_processes_make_the_same_bytes(
     monkeypatch.setattr(engines, "_context", lambda: multiprocessing.get_context("spawn"))
     (tmp_path / "spawned").mkdir()
     list(run_jobs(jobs(tmp_path / "spawned", 8), 2))
-    assert hashes(tmp_path / "here" / "out") == hashes(tmp_path / "spawned" / "out")
+    assert hashes(tmp_path / "here" / "out" / "images") == hashes(tmp_path / "spawned" / "out" / "images")
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux's /proc")

@@ -125,9 +125,9 @@ def test_the_command_says_where_the_sheet_is(drawn_dataset: Path) -> None:
 def test_the_command_lists_the_recipes() -> None:
     table = CliRunner().invoke(app, ["augment", "--list-recipes"]).stdout
     listed = json.loads(CliRunner().invoke(app, ["augment", "--list-recipes", "--json"]).stdout)
-    for name in ("webcam", "seed", "mask", "photo", "medical", "light"):
+    for name in ("webcam", "seed", "mask", "photo", "medical", "light", "covered"):
         assert f"│ {name} " in table or f" {name} " in table
-    assert [recipe["name"] for recipe in listed] == ["webcam", "seed", "mask", "photo", "medical", "light"]
+    assert [recipe["name"] for recipe in listed] == ["webcam", "seed", "mask", "photo", "medical", "light", "covered"]
     assert listed[2]["steps"][1] == {"HorizontalFlip": {"p": 0.5}}
 
 

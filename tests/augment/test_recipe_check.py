@@ -12,7 +12,14 @@ import pytest
 from albumentations.core.transforms_interface import DualTransform
 
 from thirtyfold.augment import recipe_check
-from thirtyfold.augment.recipe_check import REFUSED, check_name, check_step, default_probability, known_transforms
+from thirtyfold.augment.recipe_check import (
+    COMPOSERS,
+    REFUSED,
+    check_name,
+    check_step,
+    default_probability,
+    known_transforms,
+)
 from thirtyfold.augment.recipes import Step
 from thirtyfold.augment.transform import build
 from thirtyfold.errors import UsageError
@@ -60,9 +67,9 @@ def test_a_transform_that_may_be_named_moves_points_with_the_pixels(name: str) -
 
 
 def test_transforms_that_only_change_pixels_work_as_they_are() -> None:
-    slow = {"Superpixels", "GlassBlur"}
+    left_out = {"Superpixels", "GlassBlur", *COMPOSERS}  # slow, or no transforms of pixels alone
     for name, kind in known_transforms().items():
-        if not issubclass(kind, DualTransform) and name not in slow:
+        if not issubclass(kind, DualTransform) and name not in left_out:
             check_step(Step(transform=name, probability=0.5))
 
 

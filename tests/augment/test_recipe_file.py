@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from tests.drawn import draw_photo
 from thirtyfold.augment.options import AugmentOptions
-from thirtyfold.augment.recipe_check import REFUSED
-from thirtyfold.augment.recipes import RECIPES, WEBCAM, find_recipe
+from thirtyfold.augment.recipe_check import COMPOSERS, REFUSED
+from thirtyfold.augment.recipes import RECIPES, SEED, WEBCAM, find_recipe
 from thirtyfold.augment.transform import augment
 from thirtyfold.augment.writer import augment_dataset
 from thirtyfold.errors import UsageError
+from thirtyfold.images import write_jpeg
 from thirtyfold.workspace import Dataset
 
 # On the page they stand as "crops that look for boxes or masks", "for sound", "in three dimensions".
@@ -159,6 +161,93 @@ def test_the_recipe_in_the_docs_is_one_and_every_built_in_recipe_is_described(tm
         assert f"| `{name}`" in page
     for name in REFUSED:
         assert f"`{name}`" in page or "3D" in name or name in UNNAMED, name
+
+
+def test_options_come_before_the_steps_of_the_recipe_that_is_extended(tmp_path: Path) -> None:
+    folders(tmp_path)
+    text = """\
+extends: seed
+cover: {p: 0.2, cutouts: hands}
+copy_paste:
+background: {folder: rooms}
+steps:
+  - CoverPart: {p: 0.1, covered: [0.1, 0.2]}
+  - Blur
+"""
+    recipe = find_recipe(str(written(tmp_path, text)))
+    names = [(step.transform, step.probability) for step in recipe.steps]
+    assert names[:3] == [("ReplaceBackground", 0.5), ("CopyPaste", 0.5), ("CoverPart", 0.2)]
+    assert recipe.steps[3:-2] == SEED.steps
+    assert names[-2:] == [("CoverPart", 0.1), ("Blur", 0.5)]
+    assert recipe.steps[0].arguments["folder"].names == ("a.jpg", "b.jpg")
+    assert recipe.steps[2].arguments["cutouts"].names == ("hand.png",)
+    assert recipe.pastes
+    assert not SEED.pastes
+
+
+def test_folders_are_meant_from_where_the_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders(tmp_path)
+    (tmp_path / "recipes").mkdir()
+    path = written(tmp_path / "recipes", "background: {folder: ../rooms}\n")
+    first = find_recipe(str(path))
+    absolute = written(tmp_path / "recipes", f"background: {{folder: {tmp_path / 'rooms'}}}\n", "absolute.yaml")
+    assert find_recipe(str(absolute)).steps == first.steps
+    monkeypatch.chdir(tmp_path / "recipes")
+    assert find_recipe("my.yaml").steps == first.steps
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("extends: webcan\n", 1, "there is no recipe webcan; did you mean webcam?"),
+        ("steps: [Blur]\nbackground:\n  p: 0.5\n", 2, "ReplaceBackground needs folder, a folder of pictures"),
+        ("background:\n  p: 0.5\n  folder: nowhere\n", 3, "nowhere: a folder of pictures was expected"),
+        ("background:\n  folder: empty\n", 2, "empty: holds no picture"),
+        ("background:\n  folder: torn\n", 2, "torn.jpg: not a picture"),
+        ("background: {folder: [rooms]}\n", 1, "a word was expected"),
+        ("cover:\n  p: 0.1\n  cutouts: rooms\n", 3, "a.jpg: has no transparent background"),
+        ("cover:\n  covered: [0.5, 0.2]\n", 2, "[low, high] from 0.01 to 0.95 was expected"),
+        ("cover: {turn: wide}\n", 1, "degrees from 0 to 180"),
+        ("copy_paste:\n  p: 0.1\n  objects: [1, 2.5]\n", 3, "whole numbers were expected"),
+        ("copy_paste: {scale: 3}\n", 1, "[low, high] from 0.01 to 100 was expected"),
+        ("copy_paste: {mirror: often}\n", 1, "true or false was expected"),
+        ("copy_paste: {object: [1, 2]}\n", 1, "CopyPaste has no argument object; did you mean objects?"),
+        ("copypaste: {p: 1}\n", 1, "no key 'copypaste'; did you mean copy_paste?"),
+        ("steps:\n  - OneOf:\n      steps: [Blur, CoverPart]\n", 2, "CoverPart can't be part of OneOf"),
+    ],
+    ids=lambda value: repr(value)[:40] if isinstance(value, str) else "",
+)
+def test_what_is_wrong_with_an_option_is_named_with_its_line(
+    tmp_path: Path, text: str, line: int, message: str
+) -> None:
+    folders(tmp_path)
+    path = written(tmp_path, text)
+    with pytest.raises(UsageError) as caught:
+        find_recipe(str(path))
+    assert str(caught.value).startswith(f"{path}, line {line}: ")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def folders(root: Path) -> None:
+    """``rooms`` with two photos, ``hands`` with a cut-out, ``empty``, and ``torn`` with what is no picture."""
+    for name in ("hands", "empty", "torn"):
+        (root / name).mkdir()
+    for name in ("b", "a"):
+        write_jpeg(root / "rooms" / f"{name}.jpg", draw_photo(1)[0])
+    (root / "rooms" / "notes.txt").write_text("no picture")
+    cv2.imwrite(str(root / "hands" / "hand.png"), np.full((20, 10, 4), 255, np.uint8))
+    (root / "torn" / "torn.jpg").write_bytes(b"\xff\xd8 and no more")
+
+
+def test_the_options_in_the_docs_are_right(tmp_path: Path) -> None:
+    folders(tmp_path)
+    page = (Path(__file__).parents[2] / "docs" / "augment.md").read_text(encoding="utf-8")
+    (example,) = [part.partition("```")[0] for part in page.split("```yaml\n")[1:] if "copy_paste" in part[:300]]
+    steps = [step.transform for step in find_recipe(str(written(tmp_path, example))).steps]
+    assert steps[:3] == ["ReplaceBackground", "CopyPaste", "CoverPart"]
+    for name in COMPOSERS:
+        assert f"| `{name}`" in page
 
 
 def test_nothing_in_a_recipe_file_is_run(tmp_path: Path) -> None:

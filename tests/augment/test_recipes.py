@@ -18,7 +18,7 @@ def test_webcam_and_seed_are_what_copies_and_results_were_made_with() -> None:
 
 def test_the_table_names_every_recipe_its_purpose_and_each_transform_once() -> None:
     rows = {name: (purpose, transforms.split(", ")) for name, purpose, transforms in recipe_rows()}
-    assert list(rows) == ["webcam", "seed", "mask", "photo", "medical", "light"]
+    assert list(rows) == ["webcam", "seed", "mask", "photo", "medical", "light", "covered"]
     for name, (purpose, transforms) in rows.items():
         assert purpose
         assert transforms == list(dict.fromkeys(step.transform for step in RECIPES[name].steps))

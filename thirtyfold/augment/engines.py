@@ -42,7 +42,7 @@ def run_jobs(jobs: Iterable[Job], processes: int) -> Iterator[Made]:
     waiting = iter(jobs)
     running: set[Future[Made]] = set()
     try:
-        with _deaf_to_ctrl_c(), _one_blas_thread():
+        with deaf_to_ctrl_c(), _one_blas_thread():
             running.update(pool.submit(make_copies, job) for job in islice(waiting, processes * 3))
         while running:
             done, running = wait(running, return_when=FIRST_COMPLETED)
@@ -67,7 +67,7 @@ def warm_up() -> None:
         return
     from multiprocessing import forkserver
 
-    with _deaf_to_ctrl_c(), _one_blas_thread():
+    with deaf_to_ctrl_c(), _one_blas_thread():
         forkserver.ensure_running()
 
 
@@ -84,11 +84,16 @@ def _context() -> BaseContext:
     return context
 
 
-def _start_process() -> None:
+def settle_in() -> None:
+    """Make a process that does nothing but jobs quick at them; another call changes nothing."""
     import cv2
 
     cv2.setNumThreads(1)
     _keep_freed_memory()
+
+
+def _start_process() -> None:
+    settle_in()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -145,7 +150,7 @@ def _end_with_parent() -> None:
 
 
 @contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
+def deaf_to_ctrl_c() -> Iterator[None]:
     """Processes started meanwhile ignore Ctrl-C from their first instruction: stopping them is our part."""
     if threading.current_thread() is not threading.main_thread():
         yield

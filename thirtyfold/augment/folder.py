@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
 from thirtyfold import files
-from thirtyfold.datasets import augmented
+from thirtyfold.datasets import augmented, shards
 from thirtyfold.datasets.augmented import Manifest
+from thirtyfold.datasets.storage import Folder, LocalFolder
 from thirtyfold.errors import UsageError
 from thirtyfold.progress import Progress
 from thirtyfold.workspace import Dataset
@@ -29,7 +29,7 @@ def make_room(dataset: Dataset, manifest: Manifest, progress: Progress) -> None:
         raise UsageError(f"{folder}: is a file, but the copies go into a folder of this name; move it away")
     old = augmented.read_manifest(dataset)
     if old is not None and old.inputs == manifest:
-        _remove_torn(augmented.copies_dir(dataset))
+        remove_torn(LocalFolder(folder))
         return
     if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
         if old is None:
@@ -37,10 +37,7 @@ def make_room(dataset: Dataset, manifest: Manifest, progress: Progress) -> None:
                 f"{folder}: holds files but no {augmented.MANIFEST} of ours, so it can't be told what they were made "
                 "from; move or delete the folder and run the same command again"
             )
-        changed = [
-            item.name for item in fields(Manifest) if getattr(old.inputs, item.name) != getattr(manifest, item.name)
-        ]
-        progress.say(f"The copies in {folder} were made from other {_words(changed)}: they are made anew")
+        progress.say(f"The copies in {folder} were made from other {_changed(old, manifest)}: they are made anew")
         number = 1
         while (aside := folder.with_name(f"{folder.name}.old-{number}")).exists():
             number += 1
@@ -49,11 +46,44 @@ def make_room(dataset: Dataset, manifest: Manifest, progress: Progress) -> None:
         except OSError as error:
             raise files.writing_failed(folder, error) from error
         _remove_ours(aside, progress)
-    augmented.write_manifest(dataset, manifest)
+    augmented.write_manifest(LocalFolder(folder), manifest)
 
 
-def _words(changed: Sequence[str]) -> str:
-    words = {"sources": "photos or labels", "recipe_fingerprint": "steps of the recipe", "min_visible": "--min-visible"}
+def make_remote_room(out: Folder, manifest: Manifest) -> None:
+    """As :func:`make_room` on other storage, where nothing is ever moved or deleted but our own temporary files.
+
+    Raises :class:`UsageError` if anything else is there.
+    """
+    data = out.read(augmented.MANIFEST)
+    old = augmented.parse_manifest(data) if data is not None else None
+    if old is not None and old.inputs == manifest:
+        remove_torn(out)
+        return
+    if old is not None:
+        raise UsageError(
+            f"{out}: holds copies made from other {_changed(old, manifest)}; delete or move them, since on other "
+            "storage thirtyfold deletes nothing, and run the same command again"
+        )
+    if out.sizes() or out.sizes(augmented.IMAGES) or out.sizes(augmented.SHARDS):
+        raise UsageError(
+            f"{out}: holds files but no {augmented.MANIFEST} of ours, so it can't be told what they were made from; "
+            "move or delete them and run the same command again"
+        )
+    augmented.write_manifest(out, manifest)
+
+
+def _changed(old: Manifest, new: Manifest) -> str:
+    words = {
+        "sources": "photos or labels",
+        "recipe_fingerprint": "steps of the recipe",
+        "min_visible": "--min-visible",
+        "store": "--store",
+        "longest_px": "--shard-size",
+        "copies_a_shard": "numbers of copies a shard",
+    }
+    changed = [item.name for item in fields(Manifest) if getattr(old.inputs, item.name) != getattr(new, item.name)]
+    # It follows from the others, and is the reason only after a change of this program.
+    changed = [name for name in changed if name != "copies_a_shard"] or changed
     return ", ".join(words.get(name, name) for name in changed)
 
 
@@ -69,10 +99,15 @@ def _remove_ours(aside: Path, progress: Progress) -> None:
             if augmented.is_ours(label_path) or not label_path.exists():
                 label_path.with_suffix(".jpg").unlink(missing_ok=True)
                 label_path.unlink(missing_ok=True)
-        _remove_torn(images)
+        for path in (aside / augmented.SHARDS / name for name in (manifest.shards.names() if manifest.shards else ())):
+            if shards.is_ours(path):
+                path.unlink()
+            path.with_name(shards.note_name(path.name)).unlink(missing_ok=True)
+        remove_torn(LocalFolder(aside))
         (aside / augmented.PREVIEW).unlink(missing_ok=True)
-        if images.is_dir() and not any(images.iterdir()):
-            images.rmdir()
+        for folder in (images, aside / augmented.SHARDS):
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
         # The manifest goes last: as long as it is there, a removal that was killed is taken up again.
         (aside / augmented.MANIFEST).unlink()
         if any(aside.iterdir()):
@@ -83,9 +118,9 @@ def _remove_ours(aside: Path, progress: Progress) -> None:
         raise files.writing_failed(aside / augmented.MANIFEST, error) from error
 
 
-def _remove_torn(images: Path) -> None:
+def remove_torn(out: Folder) -> None:
     """Delete the temporary files that a killed process left. Torn copies need nothing: they are written anew."""
-    if images.is_dir():
-        for path in images.iterdir():
-            if path.name.startswith(".") and path.suffix == ".tmp":
-                path.unlink(missing_ok=True)
+    for subfolder in (augmented.IMAGES, augmented.SHARDS):
+        for name in out.sizes(subfolder):
+            if name.startswith(".") and name.endswith(".tmp"):
+                out.remove(f"{subfolder}/{name}")

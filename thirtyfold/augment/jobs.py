@@ -1,96 +1,148 @@
-"""The work of one process: some copies of one photo, read once and written one by one."""
+"""The work of one process: some copies of a photo, or a shard of them, read once and written one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-from thirtyfold import files
+from thirtyfold.augment.donors import Donor
 from thirtyfold.augment.recipes import Recipe
-from thirtyfold.datasets import labelme_json
+from thirtyfold.datasets import augmented, labelme_json, shards
 from thirtyfold.datasets.augmented import copy_stem
+from thirtyfold.datasets.labelme_json import LabelFile
+from thirtyfold.datasets.storage import Folder
 from thirtyfold.errors import FileDataError
-from thirtyfold.images import Pixels, encode_jpeg, read_rgb
+from thirtyfold.images import encode_jpeg
 from thirtyfold.sample import Annotation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """Copies number ``copies`` of one labelled photo, to be written into ``folder``."""
+class Work:
+    """Copies number ``copies`` of the labelled photo ``name``, which may get objects of ``donors`` pasted."""
 
-    image_path: Path
+    name: str
     annotations: tuple[Annotation, ...]
     tags: tuple[str, ...]
     session: str
+    copies: tuple[int, ...]
+    donors: tuple[Donor, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """``work`` on photos in the folder ``photos``, to be written into the folder of copies ``out``.
+
+    As loose files, or all of it into ``shard``; pictures there are scaled down to ``longest_px`` (0: not at all).
+    Photos travel by name: whoever does the job sees the same two folders.
+    """
+
+    photos: Folder
+    out: Folder
+    work: tuple[Work, ...]
     recipe: Recipe
     seed: int
-    copies: tuple[int, ...]
     min_visible: float
-    folder: Path
+    shard: str | None = None
+    longest_px: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
     """What became of a job: copies written, negatives among them, shapes in them and lost on the way.
 
-    ``problem`` is the error of a photo that couldn't be read; nothing was made then.
+    ``problems`` are the errors of photos that couldn't be read; nothing was made of those.
     """
 
-    image_path: Path
     copies: int = 0
     negatives: int = 0
     shapes: int = 0
     lost: int = 0
-    problem: FileDataError | None = None
+    problems: tuple[FileDataError, ...] = ()
+
+
+@dataclass(slots=True)
+class _Tally:
+    copies: int = 0
+    negatives: int = 0
+    shapes: int = 0
+    lost: int = 0
+    problems: list[FileDataError] = field(default_factory=list)
 
 
 def make_copies(job: Job) -> Made:
-    """Do a job. Raises what :func:`files.write_bytes` raises if the disk is full or closed to us."""
-    from thirtyfold.augment.transform import augment_and_count, copy_seed
-
-    name = job.image_path.name
-    try:
-        photo = read_rgb(job.image_path)
-    except FileDataError as error:
-        return Made(image_path=job.image_path, problem=error)
-    negatives = shapes = lost = 0
-    for copy in job.copies:
-        pixels, annotations, gone = augment_and_count(
-            photo, job.annotations, job.recipe, copy_seed(job.seed, name, copy), job.min_visible
-        )
-        _write(job, copy, pixels, annotations)
-        negatives += not annotations
-        shapes += len(annotations)
-        lost += gone
+    """Do a job. Raises what :meth:`Folder.write` raises if the disk is full or closed to us."""
+    tally = _Tally()
+    if job.shard is None:
+        for jpeg, label_file in _copies(job, tally):
+            name = f"{augmented.IMAGES}/{label_file.image_path}"
+            # The label comes second: a copy counts as made when its label is there. Neither waits
+            # for the disk, as a copy that a power cut takes is made again.
+            job.out.write(name, [jpeg], durable=False)
+            job.out.write(f"{name.removesuffix('.jpg')}.json", [labelme_json.to_line(label_file)], durable=False)
+    else:
+        # Nobody looks into a shard to see whether it is whole: it waits for the disk, once.
+        job.out.write(f"{augmented.SHARDS}/{job.shard}", _records(job, job.shard, tally), durable=True)
+        if not tally.problems:
+            job.out.remove(f"{augmented.SHARDS}/{shards.note_name(job.shard)}")
     return Made(
-        image_path=job.image_path,
-        copies=len(job.copies),
-        negatives=negatives,
-        shapes=shapes,
-        lost=lost,
+        copies=tally.copies,
+        negatives=tally.negatives,
+        shapes=tally.shapes,
+        lost=tally.lost,
+        problems=tuple(tally.problems),
     )
 
 
-def _write(job: Job, copy: int, pixels: Pixels, annotations: Sequence[Annotation]) -> None:
-    image_path = job.folder / f"{copy_stem(job.image_path.name, copy)}.jpg"
-    label_file = labelme_json.LabelFile(
-        image_path=image_path.name,
-        width=pixels.shape[1],
-        height=pixels.shape[0],
-        annotations=tuple(annotations),
-        flags=dict.fromkeys(job.tags, True),
-        extra={
-            "thirtyfold": {
-                "parent": job.image_path.name,
-                "session": job.session,
-                "recipe": job.recipe.name,
-                "seed": job.seed,
-                "copy": copy,
-            }
-        },
-    )
-    # The label comes second: a copy counts as made when its label is there. Neither waits
-    # for the disk, as a copy that a power cut takes is made again.
-    files.write_bytes(image_path, encode_jpeg(pixels), durable=False)
-    labelme_json.write(image_path.with_suffix(".json"), label_file, durable=False)
+def _records(job: Job, shard: str, tally: _Tally) -> Iterator[bytes]:
+    for jpeg, label_file in _copies(job, tally):
+        yield shards.to_record(jpeg, label_file)
+    if tally.problems:
+        # Before the shard gets its name: there is never one that lacks copies and does not say so.
+        said = {error.path.name: error.reason for error in tally.problems}
+        note = json.dumps(said, indent=2).encode("ascii") + b"\n"
+        job.out.write(f"{augmented.SHARDS}/{shards.note_name(shard)}", [note])
+
+
+def _copies(job: Job, tally: _Tally) -> Iterator[tuple[bytes, LabelFile]]:
+    from thirtyfold.augment.shrink import shrink
+    from thirtyfold.augment.transform import augment_and_count, copy_seed
+    from thirtyfold.datasets.storage import read_photo
+
+    for work in job.work:
+        try:
+            photo = read_photo(job.photos, work.name)
+        except FileDataError as error:
+            tally.problems.append(error)
+            continue
+        for copy in work.copies:
+            seed = copy_seed(job.seed, work.name, copy)
+            pixels, annotations, gone = augment_and_count(
+                photo, work.annotations, job.recipe, seed, job.min_visible, work.donors
+            )
+            if job.longest_px:
+                pixels, annotations, vanished = shrink(pixels, annotations, job.longest_px)
+                gone += vanished
+            tally.copies += 1
+            tally.negatives += not annotations
+            tally.shapes += len(annotations)
+            tally.lost += gone
+            yield (
+                encode_jpeg(pixels),
+                LabelFile(
+                    image_path=f"{copy_stem(work.name, copy)}.jpg",
+                    width=pixels.shape[1],
+                    height=pixels.shape[0],
+                    annotations=annotations,
+                    flags=dict.fromkeys(work.tags, True),
+                    extra={
+                        "thirtyfold": {
+                            "parent": work.name,
+                            "session": work.session,
+                            "recipe": job.recipe.name,
+                            "seed": job.seed,
+                            "copy": copy,
+                        }
+                    },
+                ),
+            )

@@ -10,6 +10,7 @@ ring holds any number of pieces and holes, through every cut.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -17,6 +18,7 @@ from thirtyfold.datasets.formats.regions import encloses, fill, mask_annotation,
 from thirtyfold.sample import Annotation, Point
 
 REGION = "region"
+Ring = tuple[Point, ...]
 
 
 # The copies of a photo are made one after the other, and its masks are the same for all of them.
@@ -33,8 +35,11 @@ def to_region(annotation: Annotation, frame_wh: tuple[int, int]) -> Annotation |
     Raises :class:`ValueError` for a mask that can't be read (:func:`is_mask`).
     """
     outer, inner = rings_of(mask_of(annotation, frame_wh))
-    if not outer:
-        return None
+    return as_region(annotation, outer, inner) if outer else None
+
+
+def as_region(annotation: Annotation, outer: Sequence[Ring], inner: Sequence[Ring]) -> Annotation:
+    """The region of these outlines, around its pieces (one at least) and around its holes."""
     home = outer[0][0]
     points: list[Point] = [*outer[0]]
     for ring in (*outer[1:], *inner):

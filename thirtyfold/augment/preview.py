@@ -9,9 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from thirtyfold.datasets import labelme_json
 from thirtyfold.drawing import PALETTE, Color, draw_annotations, draw_text
-from thirtyfold.images import Pixels, letterbox, read_rgb, write_jpeg
+from thirtyfold.images import Pixels, letterbox, write_jpeg
 from thirtyfold.sample import Annotation
 
 Labelled = tuple[Pixels, Sequence[Annotation]]
@@ -20,20 +19,22 @@ COLUMNS, ROWS = 6, 4
 CELL = 240
 GAP = 4
 _MOST_NAMES = 15
+# The names of more shapes than that would hide what is in them.
+_FEW = 2
 
 
-def write_sheet(path: Path, image_paths: Sequence[Path]) -> None:
-    """Write some of the pictures, spread evenly over all, as one JPEG; each in a square, as training sees it."""
-    count = min(len(image_paths), COLUMNS * ROWS)
-    if not count:
-        return
-    chosen = [image_paths[index * len(image_paths) // count] for index in range(count)]
-    rows = -(-count // COLUMNS)
-    sheet = _blank(rows, COLUMNS)
-    for index, image_path in enumerate(chosen):
-        annotations = labelme_json.read(image_path.with_suffix(".json")).annotations
-        _put(sheet, divmod(index, COLUMNS), _cell(read_rgb(image_path), annotations, CELL))
-    write_jpeg(path, sheet, quality=90, durable=False)
+def spread_evenly(total: int) -> list[int]:
+    """The numbers of as many of ``total`` copies as a sheet shows."""
+    count = min(total, COLUMNS * ROWS)
+    return [index * total // count for index in range(count)]
+
+
+def draw_sheet(copies: Sequence[Labelled]) -> Pixels:
+    """A sheet, RGB uint8, of at least one and at most 24 copies; each in a square, as training sees it."""
+    sheet = _blank(-(-len(copies) // COLUMNS), COLUMNS)
+    for index, copy in enumerate(copies):
+        _put(sheet, divmod(index, COLUMNS), _cell(*copy, CELL))
+    return sheet
 
 
 def write_try_out(path: Path, photo: Labelled, copies: Sequence[Labelled]) -> None:
@@ -78,7 +79,8 @@ def _put(sheet: Pixels, place: tuple[int, int], cell: Pixels) -> None:
 
 def _cell(pixels: Pixels, annotations: Sequence[Annotation], side: int) -> Pixels:
     square, scale, offset = letterbox(pixels, side)
-    return draw_annotations(square, [_placed(annotation, scale, offset) for annotation in annotations])
+    moved = [_placed(annotation, scale, offset) for annotation in annotations]
+    return draw_annotations(square, moved, names=len(moved) <= _FEW)
 
 
 def _placed(annotation: Annotation, scale: float, offset_xy: tuple[float, float]) -> Annotation:

@@ -57,17 +57,21 @@ REFUSED: Mapping[str, str] = {
     "ToRGB": "photos are RGB already",
 }
 
+# Ours that put two pictures together (``augment.composing``), and the argument that names a folder of pictures, if any.
+COMPOSERS: Mapping[str, str | None] = {"CopyPaste": None, "CoverPart": "cutouts", "ReplaceBackground": "folder"}
+
 # The first is what cameras give; a crop of more than that is tried on the second.
 _TRIAL_SIZES_WH = ((640, 480), (4096, 3072))
 
 
 def known_transforms() -> dict[str, type[Any]]:
-    """Every transform that a recipe can name, by name: albumentations' own and ours (``augment.crops``, ``warp``)."""
+    """Every transform that a recipe can name, by name: albumentations' own and ours."""
     import albumentations
     from albumentations.core.transforms_interface import BasicTransform, DualTransform, ImageOnlyTransform
 
-    from thirtyfold.augment import crops, warp
+    from thirtyfold.augment import background, cover, crops, paste, warp
 
+    composers = (background.ReplaceBackground, cover.CoverPart, paste.CopyPaste)
     abstract = (BasicTransform, DualTransform, ImageOnlyTransform)
     return {
         name: kind
@@ -78,7 +82,7 @@ def known_transforms() -> dict[str, type[Any]]:
         and kind not in abstract
         and not name.startswith("Base")
         and name not in REFUSED
-    }
+    } | {kind.__name__: kind for kind in composers}
 
 
 def default_probability(transform: str) -> float:
@@ -113,7 +117,12 @@ def check_step(step: Step) -> None:
     for name in step.arguments:
         if name not in taken:
             raise UsageError(f"{step.transform} has no argument {name}{nearest(name, taken)}")
+    missing = [name for name, one in taken.items() if one.default is one.empty and name not in step.arguments]
+    if step.transform in COMPOSERS and missing:
+        raise UsageError(f"{step.transform} needs {missing[0]}, a folder of pictures")
     transform = build(replace(step, probability=1.0))
+    if step.transform in COMPOSERS:
+        return  # they check their arguments themselves, and are done to any picture
     failure: UsageError | None = None
     for size_wh in _TRIAL_SIZES_WH:
         failure = _trial(step.transform, transform, size_wh)

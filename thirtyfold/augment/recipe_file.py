@@ -4,13 +4,20 @@
 
     name: doorway                     # default: the file's name
     purpose: faces at our front door  # for people
+    extends: webcam                   # its steps come before ours
     swap_on_mirror: {left_eye: right_eye}
+    background: {folder: rooms, p: 0.3}
+    cover: {p: 0.2}
+    copy_paste: {p: 0.5}
     steps:
       - Affine: {p: 0.7, rotate: [-10, 10], fill: 114}
       - HorizontalFlip                # as often as albumentations does it by itself
       - OneOf:
           p: 0.3
           steps: [MotionBlur, {GaussianBlur: {blur_limit: [3, 7]}}]
+
+``background``, ``copy_paste`` and ``cover`` are the steps ``ReplaceBackground``, ``CopyPaste`` and ``CoverPart``,
+done in this order before all others; as steps they can stand anywhere. Folders are meant relative to the file.
 
 Every error names the file and the line. YAML is read for plain values only: no tag, no
 anchor, nothing that runs.
@@ -27,10 +34,13 @@ from typing import Any, NoReturn
 import yaml
 
 from thirtyfold.augment import recipe_check
-from thirtyfold.augment.recipes import Recipe, Step
+from thirtyfold.augment.pictures import Pictures, find_pictures
+from thirtyfold.augment.recipes import RECIPES, Recipe, Step
 from thirtyfold.errors import UsageError
 
-_KEYS = ("name", "purpose", "swap_on_mirror", "steps")
+_KEYS = ("name", "purpose", "extends", "swap_on_mirror", "background", "copy_paste", "cover", "steps")
+# In the order in which they are done: what covers a thing lies on top of all.
+_OPTIONS = {"background": "ReplaceBackground", "copy_paste": "CopyPaste", "cover": "CoverPart"}
 _MOST_BYTES = 256 * 1024
 _DEEPEST = 20
 
@@ -51,15 +61,31 @@ class _File:
             if key not in _KEYS:
                 hint = recipe_check.nearest(key, dict.fromkeys(_KEYS))
                 self._wrong(key_node, f"a recipe has no key {key!r}{hint or '; it has ' + ', '.join(_KEYS)}")
-        if "steps" not in entries:
+        if not {"steps", "extends", *_OPTIONS} & set(entries):
             self._wrong(root, "`steps:` is missing, the list of transforms")
+        options = [self._step_of(*entries[key], transform) for key, transform in _OPTIONS.items() if key in entries]
+        base = self._base(entries["extends"][1]) if "extends" in entries else None
         name = self._text(entries["name"][1]) if "name" in entries else self.path.stem
         return Recipe(
             name=name,
             purpose=self._text(entries["purpose"][1]) if "purpose" in entries else "",
             swap_on_mirror=self._swaps(entries["swap_on_mirror"][1]) if "swap_on_mirror" in entries else {},
-            steps=self._steps(entries["steps"][1]),
+            steps=(
+                *options,
+                *(base.steps if base else ()),
+                *(self._steps(entries["steps"][1]) if "steps" in entries else ()),
+            ),
         )
+
+    def _base(self, node: yaml.Node) -> Recipe:
+        name = self._text(node)
+        if name not in RECIPES:
+            self._wrong(
+                node,
+                f"there is no recipe {name}{recipe_check.nearest(name, RECIPES)}; one of "
+                f"{', '.join(RECIPES)} was expected",
+            )
+        return RECIPES[name]
 
     def _root(self) -> yaml.Node:
         try:
@@ -101,17 +127,19 @@ class _File:
 
     def _step(self, node: yaml.Node) -> Step:
         """``- Name`` or ``- Name: {p: ..., argument: ...}``."""
-        entries: Mapping[str, tuple[yaml.Node, yaml.Node]] = {}
         if isinstance(node, yaml.ScalarNode):
-            name_node: yaml.Node = node
-        else:
-            outer = self._entries(node, "a step")
-            if len(outer) != 1:
-                self._wrong(node, "one transform was expected, as in `- Blur: {p: 0.1}`, its arguments indented below")
-            name_node, body = next(iter(outer.values()))
-            if not (isinstance(body, yaml.ScalarNode) and body.value in ("", "~", "null")):
-                entries = self._entries(body, f"the arguments of {name_node.value}")
-        name = self._text(name_node)
+            return self._step_of(node, None, self._text(node))
+        outer = self._entries(node, "a step")
+        if len(outer) != 1:
+            self._wrong(node, "one transform was expected, as in `- Blur: {p: 0.1}`, its arguments indented below")
+        name_node, body = next(iter(outer.values()))
+        return self._step_of(name_node, body, self._text(name_node))
+
+    def _step_of(self, name_node: yaml.Node, body: yaml.Node | None, name: str) -> Step:
+        """The step ``name``, written at ``name_node`` with ``body`` as its arguments."""
+        entries: Mapping[str, tuple[yaml.Node, yaml.Node]] = {}
+        if body is not None and not (isinstance(body, yaml.ScalarNode) and body.value in ("", "~", "null")):
+            entries = self._entries(body, f"the arguments of {name}")
         if name == "OneOf":
             return self._one_of(name_node, entries)
         try:
@@ -119,7 +147,12 @@ class _File:
         except UsageError as error:
             self._wrong(name_node, str(error))
         probability = self._probability(entries, recipe_check.default_probability(name))
-        arguments = {key: self._value(value) for key, (_, value) in entries.items() if key != "p"}
+        folder = recipe_check.COMPOSERS.get(name)
+        arguments = {
+            key: self._pictures(value, cutouts=key == "cutouts") if key == folder else self._value(value)
+            for key, (_, value) in entries.items()
+            if key != "p"
+        }
         step = Step(transform=name, probability=probability, arguments=arguments)
         try:
             recipe_check.check_step(step)
@@ -127,10 +160,18 @@ class _File:
             self._wrong(self._culprit(str(error), name_node, entries), str(error).removeprefix("recipe: "))
         return step
 
+    def _pictures(self, node: yaml.Node, *, cutouts: bool) -> Pictures:
+        try:
+            return find_pictures(self.path.parent / self._text(node), cutouts=cutouts)
+        except UsageError as error:
+            self._wrong(node, str(error))
+
     def _one_of(self, node: yaml.Node, entries: Mapping[str, tuple[yaml.Node, yaml.Node]]) -> Step:
         if "steps" not in entries or set(entries) - {"p", "steps"}:
             self._wrong(node, "OneOf takes `p` and `steps`, a list of transforms of which one is done")
         steps = self._steps(entries["steps"][1])
+        if composers := [step.transform for step in steps if step.transform in recipe_check.COMPOSERS]:
+            self._wrong(node, f"{composers[0]} can't be part of OneOf; make it a step of its own")
         if sum(step.probability for step in steps) <= 0:
             self._wrong(node, "none of the transforms of this OneOf has a `p` above 0")
         return Step(

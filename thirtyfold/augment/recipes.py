@@ -1,8 +1,8 @@
 """Recipes: what is done to a picture, as plain data.
 
 A recipe is a list of steps; a step names a transform of albumentations 2.0
-(https://albumentations.ai/docs/api-reference/) or one of ``augment.crops``, its
-arguments, and how often it is applied. Sizes are shares of the picture wherever they
+(https://albumentations.ai/docs/api-reference/) or one of ours (``augment.crops``, ``warp``, ``cover``,
+``background``, ``paste``), its arguments, and how often it is applied. Sizes are shares of the picture wherever they
 can be, so that a recipe fits every camera. People write their own as YAML files
 (``augment.recipe_file``).
 """
@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from thirtyfold.augment.pictures import Pictures
 from thirtyfold.errors import UsageError
 
 # The grey that the training's letterbox pads with: what lies outside of a photo looks the same everywhere.
@@ -50,7 +51,14 @@ class Recipe:
         content: list[Any] = [[step.transform, step.probability, dict(step.arguments)] for step in self.steps]
         if self.swap_on_mirror:
             content.append({"swap_on_mirror": dict(self.swap_on_mirror)})
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+        # Of pictures only what is in them counts, not where they lie.
+        text = json.dumps(content, sort_keys=True, default=lambda pictures: pictures.digest)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def pastes(self) -> bool:
+        """Whether copies need donors: other photos, whose objects are pasted."""
+        return any(step.transform == "CopyPaste" for step in self.steps)
 
     def mirrored_label(self, label: str) -> str:
         """What a mirror makes of a label: ``left_eye`` is ``right_eye`` there, if the recipe says so."""
@@ -61,9 +69,13 @@ class Recipe:
         return {
             "name": self.name,
             "purpose": self.purpose,
-            "steps": [{step.transform: {"p": step.probability, **step.arguments}} for step in self.steps],
+            "steps": [{step.transform: {"p": step.probability, **_plain(step.arguments)}} for step in self.steps],
             "swap_on_mirror": dict(self.swap_on_mirror),
         }
+
+
+def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value.folder if isinstance(value, Pictures) else value for name, value in arguments.items()}
 
 
 def _step(transform: str, probability: float, /, **arguments: Any) -> Step:
@@ -207,7 +219,14 @@ LIGHT = Recipe(
     ),
 )
 
-RECIPES: Mapping[str, Recipe] = {recipe.name: recipe for recipe in (WEBCAM, SEED, MASK, PHOTO, MEDICAL, LIGHT)}
+# Hands go to faces, and telephones are held before them.
+COVERED = Recipe(
+    name="covered",
+    purpose="webcam, and now and then a drawn hand, telephone or cloth before a part of the face",
+    steps=(_step("CoverPart", 0.3, covered=(0.1, 0.4)), *WEBCAM.steps),
+)
+
+RECIPES: Mapping[str, Recipe] = {recipe.name: recipe for recipe in (WEBCAM, SEED, MASK, PHOTO, MEDICAL, LIGHT, COVERED)}
 
 
 def find_recipe(name: str) -> Recipe:

@@ -15,15 +15,17 @@ import os
 import random
 import threading
 import warnings
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from thirtyfold.augment import mirror, travel
+from thirtyfold.augment import lookups, mirror, travel
+from thirtyfold.augment.composing import Scene
+from thirtyfold.augment.donors import Donor
 from thirtyfold.augment.recipes import Recipe, Step
 from thirtyfold.errors import UsageError
 from thirtyfold.images import Pixels
@@ -48,6 +50,7 @@ def augment(
     recipe: Recipe,
     seed: int,
     min_visible: float = 0.4,
+    donors: Sequence[Donor] = (),
 ) -> tuple[Pixels, tuple[Annotation, ...]]:
     """A random copy of RGB uint8 ``pixels`` (height, width, 3) and of the shapes in it.
 
@@ -57,10 +60,12 @@ def augment(
     if the shape had none. An object (a shape, or the polygons of one label and group) that shows
     less than ``min_visible`` (0 to 1; of the part that the photo showed, by area, or by
     length for lines) is gone, as are kinds that can't be moved (see
-    :func:`shapes.can_move`); with ``()`` the copy is a negative. Every annotation
-    returned stems from one that was given, in the same order. Nothing given is changed.
+    :func:`shapes.can_move`); with ``()`` the copy is a negative. What a step of the recipe lays over an
+    object counts like what a frame cuts off (``augment.hiding``). The annotations
+    returned are in the order of those given; behind them those of objects pasted from ``donors``, which recipes
+    with ``CopyPaste`` take them from. Nothing given is changed.
     """
-    moved, kept, _ = augment_and_count(pixels, annotations, recipe, seed, min_visible)
+    moved, kept, _ = augment_and_count(pixels, annotations, recipe, seed, min_visible, donors)
     return moved, kept
 
 
@@ -70,6 +75,7 @@ def augment_and_count(
     recipe: Recipe,
     seed: int,
     min_visible: float = 0.4,
+    donors: Sequence[Donor] = (),
 ) -> tuple[Pixels, tuple[Annotation, ...], int]:
     """What :func:`augment` gives, and how many of the given annotations are not in it any more.
 
@@ -78,21 +84,39 @@ def augment_and_count(
     moving = travel.depart(annotations, _size_wh(pixels))
     generator, python_random = np.random.default_rng(seed), random.Random(seed)  # noqa: S311 - no secrets here
     given, mirrored = pixels, False
-    for transform in _transforms(recipe):
+    table: lookups.Table | None = None
+    for ready in _ready(recipe):
+        transform = ready.transform
+        if ready.composes:
+            if python_random.random() < transform.p:
+                pixels, table = _looked_up(pixels, table, given), None
+                scene = Scene(pixels=pixels, moving=moving, donors=donors, label_of=_label_of(recipe, mirrored))
+                pixels, moving = transform.compose(scene, python_random)
+            continue
         # Not set_random_seed: it starts every transform at the same number, so that one that
         # happens one time in five would only ever happen together with all the likelier ones.
         transform.set_random_state(generator, python_random)
-        bending = travel.with_corners_every(moving, _straight_px(transform, pixels))
+        if ready.decides and not transform.should_apply():
+            continue
+        if ready.is_lookup:
+            table = lookups.one_after_the_other(table, lookups.table_of(transform))
+            continue
+        pixels, table = _looked_up(pixels, table, given), None
+        if not ready.moves:
+            pixels = _apply(ready, recipe, image=pixels)["image"]
+            continue
+        bending = travel.with_corners_every(moving, _straight_px(ready, pixels))
         keypoints = _to_keypoints(bending)
         if recipe.swap_on_mirror:
             keypoints = _with_right_angle(keypoints, _size_wh(pixels))
-        moved = _apply(transform, pixels, keypoints, recipe)
+        moved = _apply(ready, recipe, image=pixels, keypoints=keypoints)
         pixels, arrived = moved["image"], moved["keypoints"]
         if arrived is not keypoints:
             if recipe.swap_on_mirror:
                 mirrored ^= mirror.is_mirrored(arrived[-3:, :2])
                 arrived = arrived[:-3]
             moving = travel.arrive(bending, arrived[:, :2].astype(np.float64) + _CENTRE, _size_wh(pixels))
+    pixels = _looked_up(pixels, table, given)
     kept, lost = travel.unpack(moving, annotations, _size_wh(pixels), min_visible)
     if mirrored:
         kept = tuple(replace(annotation, label=recipe.mirrored_label(annotation.label)) for annotation in kept)
@@ -119,46 +143,88 @@ def _with_right_angle(keypoints: NDArray[np.float32], frame_wh: tuple[int, int])
     return np.concatenate([keypoints, angle])
 
 
-def _apply(transform: Any, pixels: Pixels, keypoints: NDArray[np.float32], recipe: Recipe) -> dict[str, Any]:
+def _apply(ready: _Ready, recipe: Recipe, **given: Any) -> dict[str, Any]:
     try:
-        moved: dict[str, Any] = transform(image=pixels, keypoints=keypoints)
+        # Whether it happens has been decided, except for those that choose among others.
+        done: dict[str, Any] = ready.transform(**given, force_apply=True) if ready.decides else ready.transform(**given)
     except Exception as error:  # OpenCV's, pydantic's, albumentations' own: a step decides, and people write steps
         from thirtyfold.augment.recipe_check import shortened
 
+        height, width = given["image"].shape[:2]
         raise UsageError(
-            f"recipe {recipe.name}: {type(transform).__name__} can't be done to a picture of "
-            f"{pixels.shape[1]} x {pixels.shape[0]} pixels ({shortened(error)}); change its arguments or leave it out"
+            f"recipe {recipe.name}: {type(ready.transform).__name__} can't be done to a picture of "
+            f"{width} x {height} pixels ({shortened(error)}); change its arguments or leave it out"
         ) from error
-    return moved
+    return done
 
 
-def _straight_px(transform: Any, pixels: Pixels) -> float:
+def _looked_up(pixels: Pixels, table: lookups.Table | None, given: Pixels) -> Pixels:
+    if table is None:
+        return pixels
+    return lookups.look_up(pixels, table, in_place=not np.may_share_memory(pixels, given))
+
+
+def _label_of(recipe: Recipe, mirrored: bool) -> Callable[[str, bool], str]:
+    """What a pasted object is called, as long as the whole copy, mirrored so far or not, has yet to get its labels."""
+    return lambda label, turned: recipe.mirrored_label(label) if turned != mirrored else label
+
+
+def _straight_px(ready: _Ready, pixels: Pixels) -> float:
     """How long an edge may be that the transform leaves as good as straight: endless, unless it bends the picture."""
-    cells = max((getattr(one, "cells", 0) for one in getattr(transform, "transforms", [transform])), default=0)
-    return max(2.0, max(pixels.shape[:2]) / cells / 16) if cells else math.inf  # SmoothWarp has cells
+    return max(2.0, max(pixels.shape[:2]) / ready.cells / 16) if ready.cells else math.inf
 
 
 def _size_wh(pixels: Pixels) -> tuple[int, int]:
     return (pixels.shape[1], pixels.shape[0])
 
 
-def _transforms(recipe: Recipe) -> list[Any]:
-    cache: dict[Recipe, list[Any]] = _local.__dict__.setdefault("transforms", {})
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A transform, and what has to be known of it for every copy.
+
+    ``decides``: it is asked before whether it happens. ``composes``: it is one of ``augment.composing``.
+    ``cells`` is how finely it bends the picture, 0 for not at all.
+    """
+
+    transform: Any
+    decides: bool
+    composes: bool
+    is_lookup: bool
+    moves: bool
+    cells: int
+
+
+def _ready(recipe: Recipe) -> list[_Ready]:
+    cache: dict[Recipe, list[_Ready]] = _local.__dict__.setdefault("transforms", {})
     if recipe not in cache:
-        cache[recipe] = [build(step) for step in recipe.steps]
+        cache[recipe] = [_get_ready(build(step)) for step in recipe.steps]
     return cache[recipe]
+
+
+def _get_ready(transform: Any) -> _Ready:
+    from albumentations.core.transforms_interface import BasicTransform, DualTransform
+
+    among = getattr(transform, "transforms", [transform])
+    return _Ready(
+        transform,
+        decides=isinstance(transform, BasicTransform),
+        composes=hasattr(transform, "compose"),
+        is_lookup=lookups.is_lookup(transform),
+        moves=any(isinstance(one, DualTransform) for one in among),
+        cells=max(getattr(one, "cells", 0) for one in among),  # SmoothWarp has cells
+    )
 
 
 def build(step: Step) -> Any:
     """The transform of a step. Raises :class:`UsageError` if there is none, or not with these arguments."""
     import albumentations
 
-    from thirtyfold.augment import crops, recipe_check, warp
+    from thirtyfold.augment import background, cover, crops, paste, recipe_check, warp
 
     if step.transform == "OneOf":
         inner = (Step(transform=name, probability=p, arguments=given) for name, p, given in step.arguments["steps"])
         return albumentations.OneOf([build(one) for one in inner], p=step.probability)
-    modules: tuple[Any, ...] = (crops, warp, albumentations)
+    modules: tuple[Any, ...] = (crops, warp, background, cover, paste, albumentations)
     kind = next((vars(module)[step.transform] for module in modules if step.transform in vars(module)), None)
     if kind is None:
         raise UsageError(f"recipe: there is no transform called {step.transform}")

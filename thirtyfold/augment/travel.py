@@ -25,8 +25,9 @@ class Moving:
     """A shape, or a piece of one, on its way.
 
     ``source`` is the place of the annotation it stems from among those given, ``thing`` the number of
-    the object that it is (a part of). ``visible`` is its share, 0 to 1, of all that the
-    photo showed of the object: what no frame has cut off so far.
+    the object that it is (a part of); both are negative for what came from another photo. ``visible``
+    is its share, 0 to 1, of all that the photo showed of the object: what no frame has cut off and nothing hidden so
+    far.
     """
 
     annotation: Annotation
@@ -109,7 +110,7 @@ def unpack(
             if left is not None:
                 pieces_of.setdefault(shape.source, []).append(left)
     kept: list[Annotation] = []
-    group = free_group(given)
+    group = free_group([*given, *(shape.annotation for shape in moving)])
     for pieces in pieces_of.values():
         # A group that isn't a whole number stands in extra, and holds the pieces together as well.
         if len(pieces) > 1 and pieces[0].group is None and "group_id" not in pieces[0].extra:
@@ -117,7 +118,7 @@ def unpack(
             group += 1
         else:
             kept += pieces
-    return tuple(kept), len(given) - len(pieces_of)
+    return tuple(kept), len(given) - sum(source >= 0 for source in pieces_of)
 
 
 def _things(annotations: Sequence[Annotation]) -> list[tuple[int, int, Annotation]]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from thirtyfold.augment.donors import NO_DONORS, Donor, can_donate, choose_donors
 from thirtyfold.augment.options import AugmentOptions
 from thirtyfold.augment.preview import write_try_out
-from thirtyfold.augment.recipes import find_recipe
+from thirtyfold.augment.recipes import Recipe, find_recipe
 from thirtyfold.augment.transform import augment, copy_seed
 from thirtyfold.datasets.samples import read_sample
 from thirtyfold.datasets.split import read_split
+from thirtyfold.datasets.storage import LocalFolder
 from thirtyfold.errors import DataError, FileDataError, UsageError
 from thirtyfold.images import read_rgb
 from thirtyfold.progress import SILENT, Progress
@@ -61,8 +64,9 @@ def try_out(
     if not annotations:
         progress.say(f"{sample.image_path.name} has no shapes; the sheet shows only what happens to its pixels")
     pixels, name = read_rgb(sample.image_path), sample.image_path.name
+    donors = _donors(dataset, recipe, name, options, progress)
     copies = [
-        augment(pixels, annotations, recipe, copy_seed(options.seed, name, copy), options.min_visible)
+        augment(pixels, annotations, recipe, copy_seed(options.seed, name, copy), options.min_visible, donors)
         for copy in range(COPIES)
     ]
     sheet = _sheet_path(dataset)
@@ -75,6 +79,29 @@ def try_out(
         shapes=len(annotations),
         negatives=sum(not moved for _, moved in copies),
     )
+
+
+def _donors(
+    dataset: Dataset, recipe: Recipe, name: str, options: AugmentOptions, progress: Progress
+) -> tuple[Donor, ...]:
+    """The photo's donors in the run that is tried out."""
+    if not recipe.pastes:
+        return ()
+    samples = _train_samples(dataset)
+    if not can_donate(samples):
+        progress.say(f"Nothing can be pasted as recipe {recipe.name} has it: {NO_DONORS}")
+    return choose_donors(recipe, LocalFolder(dataset.images_dir), samples, options.seed)(name)
+
+
+def _train_samples(dataset: Dataset) -> list[Sample]:
+    """The train photos that the run would take (any part's if nobody has split yet)."""
+    split = read_split(dataset) if dataset.split_path.exists() else None
+    samples = []
+    for path in dataset.image_paths():
+        with suppress(FileDataError):
+            if split is None or split.part(path.name) == "train":
+                samples.append(read_sample(path, dataset.label_path(path)))
+    return [sample for sample in samples if sample.annotations is not None and not sample.machine_made]
 
 
 def _sheet_path(dataset: Dataset) -> Path:

@@ -57,11 +57,18 @@ class LabelFile:
 def read(path: Path) -> LabelFile:
     """Read one labelme file. Raises :class:`LabelError`, naming the shape that is wrong."""
     try:
-        raw = json.loads(path.read_bytes().decode("utf-8-sig"))
+        data = path.read_bytes()
     except FileNotFoundError as error:
         raise LabelError(path, "no such label file") from error
     except OSError as error:
         raise LabelError(path, f"cannot be opened ({error.strerror or error})") from error
+    return parse(data, path)
+
+
+def parse(data: bytes, path: Path) -> LabelFile:
+    """A labelme file's bytes; ``path`` is for the error's text. Raises :class:`LabelError`."""
+    try:
+        raw = json.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise LabelError(path, "is not UTF-8 text; save it again from labelme") from error
     except (ValueError, RecursionError) as error:  # ValueError: also whole numbers of thousands of digits
@@ -108,6 +115,15 @@ def to_dict(label_file: LabelFile) -> dict[str, Any]:
 def write(path: Path, label_file: LabelFile, *, durable: bool = True) -> None:
     """Write a labelme file, atomically. The same label file gives the same bytes."""
     files.write_json(path, to_dict(label_file), durable=durable)
+
+
+def to_line(label_file: LabelFile) -> bytes:
+    """The same JSON in one line, as copies have it: half the bytes, a third of the time, and labelme opens it too."""
+    raw = to_dict(label_file)
+    try:
+        return json.dumps(raw, ensure_ascii=False).encode("utf-8") + b"\n"
+    except UnicodeEncodeError:  # half a character, which JSON can hold as \udc80 and UTF-8 can't
+        return json.dumps(raw).encode("ascii") + b"\n"
 
 
 def _shape_from(raw: Any, index: int, path: Path) -> Annotation:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from thirtyfold import files
 from thirtyfold.datasets import labelme_json
+from thirtyfold.datasets.labelme_json import LabelFile
 from thirtyfold.datasets.machine_made import is_machine_made
 from thirtyfold.datasets.unlabelled import is_unlabelled
 from thirtyfold.errors import FileDataError, LabelError, UsageError
 from thirtyfold.images import read_size
-from thirtyfold.sample import Sample
+from thirtyfold.sample import Record, Sample
 from thirtyfold.workspace import Dataset
 
 
@@ -45,7 +46,20 @@ def read_sample(image_path: Path, label_path: Path, *, session: str | None = Non
     width, height = read_size(image_path)
     if not label_path.exists():
         return Sample(image_path=image_path, width=width, height=height, session=session)
-    label_file = labelme_json.read(label_path)
+    return labelled_sample(image_path, (width, height), labelme_json.read(label_path), label_path, session=session)
+
+
+def labelled_sample(
+    image_path: Path,
+    size_wh: tuple[int, int],
+    label_file: LabelFile,
+    label_path: Path,
+    *,
+    session: str | None = None,
+    record: Record | None = None,
+) -> Sample:
+    """What :func:`read_sample` makes of a label file that was read already. Raises :class:`LabelError`."""
+    width, height = size_wh
     stated = (label_file.width, label_file.height)
     if None not in stated and stated != (width, height):
         raise LabelError(
@@ -65,6 +79,7 @@ def read_sample(image_path: Path, label_path: Path, *, session: str | None = Non
         session=session or (inherited if isinstance(inherited, str) else None),
         parent=parent if isinstance(parent, str) else None,
         machine_made=is_machine_made(label_file),
+        record=record,
     )
 
 

@@ -108,13 +108,25 @@ def read_split(dataset: Dataset) -> Split:
     path = dataset.split_path
     again = f"run `thirtyfold split {dataset.root}`"
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        data = path.read_bytes()
     except FileNotFoundError as error:
         raise SplitError(f"{path}: there is no split yet; {again}") from error
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise SplitError(f"{path}: cannot be read ({error}); {again}") from error
+    return parse_split(data, str(path), again, [image.name for image in dataset.image_paths()])
+
+
+def parse_split(data: bytes, where: str, again: str, photo_names: Sequence[str]) -> Split:
+    """The bytes of a ``split.json`` for these photos; ``where`` and ``again`` are for the error's text.
+
+    Raises :class:`SplitError` if it is broken or out of date.
+    """
+    try:
+        raw = json.loads(data.decode("utf-8"))
+    except ValueError as error:
+        raise SplitError(f"{where}: cannot be read ({error}); {again}") from error
     if not isinstance(raw, dict) or raw.get("format") != FORMAT or not isinstance(raw.get("photos"), dict):
-        raise SplitError(f"{path}: was not written by this version of thirtyfold; {again}")
+        raise SplitError(f"{where}: was not written by this version of thirtyfold; {again}")
     try:
         split = Split(
             parts={name: _known_part(row["part"]) for name, row in raw["photos"].items()},
@@ -127,10 +139,11 @@ def read_split(dataset: Dataset) -> Split:
             classes={part: dict(counts) for part, counts in raw.get("classes", {}).items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SplitError(f"{path}: a photo's part or session is missing or wrong ({error}); {again}") from error
-    newer = [image.name for image in dataset.image_paths() if image.name not in split.parts]
+        raise SplitError(f"{where}: a photo's part or session is missing or wrong ({error}); {again}") from error
+    newer = [name for name in photo_names if name not in split.parts]
     if newer:
-        raise SplitError(f"{path}: {len(newer)} photos came after the split, first {newer[0]}; {again} to take them in")
+        count = len(newer)
+        raise SplitError(f"{where}: {count} photos came after the split, first {newer[0]}; {again} to take them in")
     return split
 
 
