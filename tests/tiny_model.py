@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from thirtyfold import files
-from thirtyfold.predict.artifact import TFLITE_NAME, Artifact, write_artifact
+from thirtyfold.predict.artifact import Artifact, FormFile, write_artifact
+from thirtyfold.predict.forms import LITERT
 
 SKIN_RGB = (224.0, 172.0, 140.0)
 SIZE = 160
@@ -26,7 +27,7 @@ def write_tiny_run(run_dir: Path, *, decoder: str = "dense", boxes: str = "one")
     if decoder not in _MODELS:
         _MODELS[decoder] = _build(decoder)
     data = _MODELS[decoder]
-    files.write_bytes(run_dir / TFLITE_NAME, data)
+    files.write_bytes(run_dir / LITERT, data)
     write_artifact(
         run_dir,
         Artifact(
@@ -34,7 +35,7 @@ def write_tiny_run(run_dir: Path, *, decoder: str = "dense", boxes: str = "one")
             classes=("face",),
             size=SIZE,
             decoder=decoder,
-            sha256=hashlib.sha256(data).hexdigest(),
+            forms={LITERT: FormFile(sha256=hashlib.sha256(data).hexdigest())},
             decoder_options={"boxes": boxes, "nms_iou": 0.5, "max_boxes": 100} if decoder == "dense" else {},
         ),
     )

@@ -28,6 +28,8 @@ from thirtyfold.images import is_image
 DEFAULT_DATASET = Path("datasets/faces")
 DEFAULT_RUNS = Path("runs")
 MODEL_CARD = "model.json"
+# Marks a numbered folder of ``runs/`` that holds many runs, for one question, and is none itself.
+STUDY_CARD = "study.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ def find_run(run: Path | str, runs_dir: Path = DEFAULT_RUNS, *, task: str | None
     path = Path(run)
     if not path.is_dir() and (runs_dir / path).is_dir():
         path = runs_dir / path
-    if path.is_file() and path.name in (MODEL_CARD, "model.tflite", "model.keras"):
+    if path.is_file() and path.name.startswith("model."):
         path = path.parent
     if not path.is_dir():
         raise ModelError(f"{run}: no such run; give a folder like runs/detect/1, or `latest`")
@@ -141,7 +143,8 @@ def find_run(run: Path | str, runs_dir: Path = DEFAULT_RUNS, *, task: str | None
 def find_unfinished_run(run: Path | str, runs_dir: Path = DEFAULT_RUNS) -> Path:
     """The folder of a run to go on with, finished or not. Raises :class:`ModelError`."""
     if str(run) == "latest":
-        folders = [path for path in runs_dir.glob("*/*") if path.name.isdigit() and path.is_dir()]
+        numbered = (path for path in runs_dir.glob("*/*") if path.name.isdigit() and path.is_dir())
+        folders = [path for path in numbered if not (path / STUDY_CARD).exists()]
         if not folders:
             raise ModelError(f"{runs_dir}: no run to go on with; start one with `thirtyfold train`")
         return max(folders, key=lambda path: path.stat().st_mtime_ns)

@@ -60,6 +60,11 @@ def test_among_equal_thresholds_the_one_nearest_to_a_half_is_taken_but_none_at_t
     assert best_threshold([photo(FACE, found=[(FACE, 0.37)])]) == 0.3
 
 
+def test_a_weak_model_whose_scores_are_low_still_gets_a_threshold() -> None:
+    far = (60.0, 60.0, 80.0, 80.0)
+    assert 0.02 < best_threshold([photo(FACE, found=[(FACE, 0.04), (far, 0.025)])]) <= 0.04
+
+
 def test_sessions_are_measured_apart() -> None:
     sessions = by_session([photo(FACE, found=[(FACE, 0.9)]), photo(FACE, found=[], session="b")], 0.5)
     assert {name: metrics.recall for name, metrics in sessions.items()} == {"a": 1.0, "b": 0.0}

@@ -1,12 +1,15 @@
+import inspect
+from importlib import import_module
 from pathlib import Path
 
+import h5py
 import keras
 import pytest
 
 from thirtyfold.errors import ModelError, UsageError
 from thirtyfold.model.backbones import BACKBONES
 from thirtyfold.model.options import TrainOptions
-from thirtyfold.model.weights import imagenet_download, load_backbone_weights, weights_path
+from thirtyfold.model.weights import has_imagenet, imagenet_download, load_backbone_weights, weights_path
 from thirtyfold.progress import SILENT
 
 CONTENT = b"\x89HDF\r\n\x1a\n" + bytes(range(256)) * 64
@@ -55,13 +58,50 @@ def test_a_weights_file_of_the_same_layout_is_loaded(tmp_path: Path) -> None:
     assert all((a.numpy() == b.numpy()).all() for a, b in zip(first.weights, second.weights, strict=True))
 
 
-def test_a_file_of_vgg16s_published_layout_is_loaded(tmp_path: Path) -> None:
-    # The real one is 59 MB and not here: the same layers, names and format with random values.
-    vgg16 = BACKBONES["vgg16"].build(32, 1.0)
-    vgg16.save_weights(tmp_path / "vgg16.weights.h5")
-    other = BACKBONES["vgg16"].build(64, 1.0)
-    load_backbone_weights(other, tmp_path / "vgg16.weights.h5")
-    assert (other.weights[0].numpy() == vgg16.weights[0].numpy()).all()
+PUBLISHED = {
+    "vgg16": keras.applications.VGG16,
+    "resnet50": keras.applications.ResNet50,
+    "inceptionv3": keras.applications.InceptionV3,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_file_of_the_published_layout_is_loaded(name: str, tmp_path: Path) -> None:
+    # The real ones are 59 to 94 MB and not here: the same layers, names and format with random values.
+    legacy = import_module("keras.src.legacy.saving.legacy_h5_format")
+    theirs = PUBLISHED[name](include_top=False, weights=None, input_shape=(96, 96, 3))
+    path = tmp_path / imagenet_download(name, 1.0).name
+    with h5py.File(path, "w") as file:
+        legacy.save_weights_to_hdf5_group(file, theirs)
+    ours = BACKBONES[name].build(64, 1.0)
+    load_backbone_weights(ours, path)
+    assert all((a == b).all() for a, b in zip(theirs.get_weights(), ours.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "function"),
+    [("vgg16", "vgg16", "VGG16"), ("inceptionv3", "inception_v3", "InceptionV3")],
+)
+def test_the_files_and_hashes_are_those_that_keras_publishes(name: str, module: str, function: str) -> None:
+    theirs = import_module(f"keras.src.applications.{module}")
+    download = imagenet_download(name, 1.0)
+    assert download.url == theirs.WEIGHTS_PATH_NO_TOP
+    assert download.digest is not None
+    assert f'"{download.digest.removeprefix("md5:")}"' in inspect.getsource(getattr(theirs, function))
+
+
+def test_the_file_and_hash_of_resnet50_are_those_that_keras_publishes() -> None:
+    theirs = import_module("keras.src.applications.resnet")
+    download = imagenet_download("resnet50", 1.0)
+    assert download.url == f"{theirs.BASE_WEIGHTS_PATH}{download.name}"
+    assert download.digest == f"md5:{theirs.WEIGHTS_HASHES['resnet50'][1]}"
+
+
+def test_every_backbone_says_whether_it_was_ever_trained_on_imagenet() -> None:
+    assert {name: has_imagenet(name) for name in BACKBONES} == {
+        "vgg16": True, "resnet50": True, "inceptionv3": True, "mobilenetv2": True, "tiny": False,
+    }  # fmt: skip
 
 
 def test_the_published_mobilenet_weights_load_from_kerass_own_cache(

@@ -14,7 +14,7 @@ import pytest
 
 from tests.drawn import draw_photo
 from thirtyfold.datasets import labelme_json
-from thirtyfold.errors import ModelError, NotInstalledError
+from thirtyfold.errors import ModelError, NotInstalledError, UsageError
 from thirtyfold.images import Pixels, read_rgb
 from thirtyfold.predict.detectors import FINDER_SIDE_PX, READY, YUNET, Detector, find_model, open_detector
 from thirtyfold.predict.matching import iou, match
@@ -168,3 +168,15 @@ def test_the_command_takes_a_ready_detector(models: Path, shared: Callable[[str]
         )
         assert done.returncode == 0, done.stderr
         assert '"label": "face"' in done.stdout
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.tflite", "model.json"])
+def test_a_file_of_a_run_means_the_run(tiny_run: Path, tmp_path: Path, name: str) -> None:
+    run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
+    (run / "model.onnx").write_bytes(b"of a run, and no YuNet")
+    assert find_model(str(run / name)) == run
+
+
+def test_a_ready_detector_has_one_form_only() -> None:
+    with pytest.raises(UsageError, match="--form int8: haar comes in one form only"):
+        open_detector("haar", form="int8")

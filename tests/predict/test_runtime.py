@@ -13,7 +13,8 @@ import pytest
 
 from tests.drawn import draw_photo
 from thirtyfold.errors import ModelError
-from thirtyfold.predict.artifact import read_artifact, write_artifact
+from thirtyfold.predict.artifact import FormFile, read_artifact, read_card, write_artifact
+from thirtyfold.predict.forms import LITERT
 from thirtyfold.predict.runtime import load
 
 
@@ -74,7 +75,7 @@ def test_a_file_that_is_no_model_is_a_model_error_though_its_hash_is_right(run_c
     noise = np.random.default_rng(0).integers(0, 256, len(data), np.uint8).tobytes()
     weights.write_bytes({"cut": data[: len(data) // 2], "noise": noise, "empty": b"", "text": b"model"}[damage])
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-    write_artifact(run_copy, replace(read_card(run_copy), sha256=digest))
+    write_artifact(run_copy, replace(read_card(run_copy), forms={LITERT: FormFile(sha256=digest)}))
     with pytest.raises(ModelError, match=r"model\.tflite: is not a model that LiteRT can run"):
         load(run_copy)
 
@@ -103,13 +104,3 @@ def test_predicting_never_imports_tensorflow_and_says_nothing_on_stderr(tiny_run
     done = subprocess.run([sys.executable, "-c", code, str(tiny_run)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     assert done.stderr == ""
-
-
-def read_card(run: Path) -> Any:
-    """The card of a run whose weights no longer fit to it."""
-    import json
-
-    from thirtyfold.predict.artifact import Artifact
-
-    raw = json.loads((run / "model.json").read_text())
-    return Artifact(**{**raw, "classes": tuple(raw["classes"])})

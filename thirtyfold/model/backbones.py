@@ -6,9 +6,9 @@ bare ``/255`` can never be fed to ImageNet weights and the exported model takes 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import keras
 from keras import layers, ops
@@ -43,23 +43,70 @@ class Preprocessing(layers.Layer):  # type: ignore[misc]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backbone:
     """``build(size, alpha)`` gives a headless model without weights; ``taps`` are the layers whose
-    outputs have strides 8, 16 and 32. ``preprocessing`` is a mode of :class:`Preprocessing`.
+    outputs have strides 8, 16 and 32: a side of ``size / stride`` cells, and what a cell sees most of
+    lies in that cell. ``preprocessing`` is a mode of :class:`Preprocessing`.
     ``rate`` is the highest learning rate at which the whole of it trains from nothing: VGG16 has no
-    batch normalization and dies at more.
+    batch normalization and dies at more. ``int8`` is the form of whole numbers that suits it:
+    depthwise convolutions gain only from ``full`` (activations, too), the others most from ``dynamic``.
+    ``fine_tap`` is a tap at stride 4, for small objects. Where a tap follows cheaply from a layer of far fewer
+    channels, ``cuts`` names that layer: it is what is stored. The block after ``top_after`` is what fine-tuning trains.
     """
 
     build: Callable[[int, float], Any]
     taps: tuple[str, str, str]
-    preprocessing: str
+    preprocessing: Literal["caffe", "tf"]
     rate: float
+    top_after: str
+    fine_tap: str
+    int8: Literal["dynamic", "full"] = "dynamic"
+    cuts: Mapping[str, str] = field(default_factory=dict)
+
+    def taps_from(self, stride: int) -> tuple[str, ...]:
+        """The taps at ``stride`` (4, 8 or 16) and above, the finest first."""
+        return (self.fine_tap, *self.taps)[{4: 0, 8: 1, 16: 2}[stride] :]
+
+    def stored_for(self, taps: Sequence[str]) -> tuple[str, ...]:
+        """The layers whose outputs are stored so that ``taps`` follow from them."""
+        return tuple(dict.fromkeys(self.cuts.get(tap, tap) for tap in taps))
 
 
 def _vgg16(size: int, alpha: float) -> Any:
     return keras.applications.VGG16(include_top=False, weights=None, input_shape=(size, size, 3))
 
 
+def _resnet50(size: int, alpha: float) -> Any:
+    return with_quick_norms(
+        keras.applications.ResNet50(include_top=False, weights=None, input_shape=(size, size, 3), name="resnet50")
+    )
+
+
+def _inceptionv3(size: int, alpha: float) -> Any:
+    """InceptionV3 whose maps lie over the picture: every unpadded layer is padded.
+
+    Unpadded, as it was published, a map of 224 px has 25 cells a side instead of 28 and a cell looks at a
+    place more than a cell away. The same was done for detection by "align_feature_maps" of TF-Slim's
+    Inception-ResNet (Huang et al., "Speed/accuracy trade-offs", 2017). Weights and their order stay the same.
+    """
+    published = keras.applications.InceptionV3(include_top=False, weights=None, input_shape=(None, None, 3))
+    # Its layers have no names but running numbers; the fifth activation is the last one of stride 4.
+    stem = [layer for layer in published.layers if isinstance(layer, layers.Activation)][4]
+
+    def padded(layer: Any) -> Any:
+        config = layer.get_config()
+        if config.get("padding") == "valid":
+            config["padding"] = "same"
+        if layer is stem:
+            config["name"] = "stem"
+        return type(layer).from_config(config)
+
+    image = keras.Input((size, size, 3))
+    return with_quick_norms(keras.models.clone_model(published, input_tensors=image, clone_function=padded))
+
+
 def _mobilenetv2(size: int, alpha: float) -> Any:
-    return keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(size, size, 3), alpha=alpha)
+    return with_quick_norms(
+        keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(size, size, 3), alpha=alpha)
+    )
 
 
 def _tiny(size: int, alpha: float) -> Any:
@@ -79,25 +126,71 @@ def _tiny(size: int, alpha: float) -> Any:
 
 BACKBONES: dict[str, Backbone] = {
     "vgg16": Backbone(
-        build=_vgg16, taps=("block4_conv3", "block5_conv3", "block5_pool"), preprocessing="caffe", rate=1e-4
+        build=_vgg16,
+        taps=("block4_conv3", "block5_conv3", "block5_pool"),
+        preprocessing="caffe",
+        rate=1e-4,
+        top_after="block4_conv3",
+        fine_tap="block3_conv3",
+    ),
+    "resnet50": Backbone(
+        build=_resnet50,
+        taps=("conv3_block4_out", "conv4_block6_out", "conv5_block3_out"),
+        preprocessing="caffe",
+        rate=1e-3,
+        top_after="conv4_block6_out",
+        fine_tap="conv2_block3_out",
+    ),
+    "inceptionv3": Backbone(
+        build=_inceptionv3,
+        taps=("mixed2", "mixed7", "mixed10"),
+        preprocessing="tf",
+        rate=1e-3,
+        top_after="mixed7",
+        fine_tap="stem",
     ),
     "mobilenetv2": Backbone(
         build=_mobilenetv2,
         taps=("block_6_expand_relu", "block_13_expand_relu", "out_relu"),
         preprocessing="tf",
         rate=1e-3,
+        top_after="block_12_add",
+        int8="full",
+        fine_tap="block_3_expand_relu",
+        # The taps are the wide, cheap ends of 1×1 convolutions: six times as many channels as what they come from.
+        cuts={
+            "block_3_expand_relu": "block_2_add",
+            "block_6_expand_relu": "block_5_add",
+            "block_13_expand_relu": "block_12_add",
+            "out_relu": "block_12_add",
+        },
     ),
-    "tiny": Backbone(build=_tiny, taps=("stage3", "stage4", "stage5"), preprocessing="tf", rate=2e-3),
+    "tiny": Backbone(
+        build=_tiny,
+        taps=("stage3", "stage4", "stage5"),
+        preprocessing="tf",
+        rate=2e-3,
+        top_after="stage4",
+        fine_tap="stage2",
+    ),
 }
+
+# Keras's 0.99 (0.999 in MobileNetV2) needs hundreds of steps and more, which a hundred photos never give:
+# until then the trained network and the running one are two different ones.
+_MOMENTUM = 0.9
 
 
 def batch_norm(name: str) -> Any:
-    """Batch normalization whose running mean is settled after tens of steps.
+    """Batch normalization whose running mean is settled after tens of steps."""
+    return layers.BatchNormalization(momentum=_MOMENTUM, name=name)
 
-    Keras's 0.99 needs many hundreds, which is more than a hundred photos ever get: until
-    then the trained network and the running one are two different ones.
-    """
-    return layers.BatchNormalization(momentum=0.9, name=name)
+
+def with_quick_norms(backbone: Any) -> Any:
+    """The same backbone, its batch normalizations as :func:`batch_norm`. Loaded weights are none the worse."""
+    for layer in backbone.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = _MOMENTUM
+    return backbone
 
 
 def feature_maps(backbone: Any, taps: tuple[str, ...]) -> Any:

@@ -5,15 +5,24 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from thirtyfold.datasets.augmented import read_copies, read_manifest, source_hash
 from thirtyfold.datasets.samples import labels_of, read_samples
 from thirtyfold.datasets.split import Split, check_split, read_split
 from thirtyfold.errors import DataError, SplitError
+from thirtyfold.images import letterbox_placement
 from thirtyfold.model.options import TrainOptions
+from thirtyfold.model.subset import take_share
 from thirtyfold.progress import Progress
 from thirtyfold.sample import Sample
 from thirtyfold.workspace import Dataset
+
+if TYPE_CHECKING:
+    from thirtyfold.model.online import CopyMaker
+
+# Narrower than this, in pixels of the model's input, an object is a speck.
+_SMALLEST_PX = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +30,8 @@ class TrainingData:
     """``train`` holds the originals of the train part and their copies; ``val`` and ``test`` originals only.
 
     ``many``: several objects a photo are to be found, as the labels or ``--boxes`` say. ``fingerprint`` is the
-    SHA-256 of the photos and labels that all of it goes back to.
+    SHA-256 of the photos and labels that all of it goes back to. ``maker`` makes copies of ``train`` while it is
+    learned from, which then has none.
     """
 
     train: tuple[Sample, ...]
@@ -33,6 +43,7 @@ class TrainingData:
     fingerprint: str
     split_how: str
     leak_free: bool
+    maker: CopyMaker | None = None
 
 
 def gather(dataset: Dataset, options: TrainOptions, progress: Progress) -> TrainingData:
@@ -50,23 +61,33 @@ def gather(dataset: Dataset, options: TrainOptions, progress: Progress) -> Train
         name = photo.image_path.name
         part = split.part(name)
         parts[part].append(replace(photo, split=part, session=split.groups[name]))
-    copies = _read_copies(dataset, split, parts["train"], progress)
-    if not copies:
+    online = options.augment == "online"
+    copies = [] if online else _read_copies(dataset, split, parts["train"], progress)
+    if not copies and not online:
         progress.say(
             f"{dataset.root}: not augmented yet; training on the photos alone (`thirtyfold augment` adds copies)"
         )
     if not parts["train"]:
         raise SplitError(f"{dataset.split_path}: puts no labelled photo into the train part; split again")
     train = [*parts["train"], *copies]
+    if options.one_label:
+        train = [_all_called(sample, options.one_label) for sample in train]
+        parts = {part: [_all_called(photo, options.one_label) for photo in held] for part, held in parts.items()}
     classes = _classes(train, [*parts["val"], *parts["test"]], options, dataset)
     _check_presence(train, options, dataset, progress)
+    _check_sizes(train, options, progress)
+    many = options.boxes == "many" if options.boxes != "auto" else _several(train)
+    if options.share < 1:
+        subset = take_share(train, options.share, options.seed)
+        progress.say(f"learning from {subset.photos} photos of {subset.sessions} sessions: {options.share:.0%}")
+        train = list(subset.samples)
     return TrainingData(
         train=tuple(train),
         val=tuple(parts["val"]),
         test=tuple(parts["test"]),
         classes=classes,
-        many=options.boxes == "many" if options.boxes != "auto" else _several(train),
-        copies=len(copies),
+        many=many,
+        copies=sum(sample.parent is not None for sample in train),
         fingerprint=fingerprint(dataset, photos),
         split_how=split.how,
         leak_free=split.leak_free,
@@ -162,6 +183,13 @@ def _classes(
     return tuple(known)
 
 
+def _all_called(sample: Sample, label: str) -> Sample:
+    """The same sample, every object of it called ``label``."""
+    if not sample.annotations:
+        return sample
+    return replace(sample, annotations=tuple(replace(shape, label=label) for shape in sample.annotations))
+
+
 def _several(train: Sequence[Sample]) -> bool:
     return any(len(sample.annotations or ()) > 1 for sample in train)
 
@@ -176,3 +204,20 @@ def _check_presence(train: Sequence[Sample], options: TrainOptions, dataset: Dat
     if options.heads == "global":
         raise DataError(f"{text}, or use --heads dense")
     progress.say(f"note: {text}")
+
+
+def _check_sizes(train: Sequence[Sample], options: TrainOptions, progress: Progress) -> None:
+    """Say so where many objects are so small in the model's input that nothing could find them."""
+    sides = []
+    for sample in train:
+        scale, _ = letterbox_placement(sample.width, sample.height, options.size)
+        for shape in sample.annotations or ():
+            left, top, right, bottom = shape.box_xyxy
+            sides.append(min(right - left, bottom - top) * scale)
+    small = sum(side < _SMALLEST_PX for side in sides) / max(len(sides), 1)
+    if small > 0.05:
+        larger = next((size for size in (320, 448, 640) if size > options.size), None)
+        progress.say(
+            f"note: {small:.0%} of the objects are less than {_SMALLEST_PX} px wide or high at --size {options.size}, "
+            "too small to be found" + (f"; try --size {larger}" if larger else "")
+        )

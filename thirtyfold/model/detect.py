@@ -10,7 +10,7 @@ frozen backbone and finds one object or many. The class map follows *Objects as 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -19,7 +19,16 @@ from keras import layers, ops
 
 from thirtyfold.model.backbones import BACKBONES, Preprocessing, batch_norm, feature_maps
 from thirtyfold.model.inputs import letterboxed_box
-from thirtyfold.model.losses import heatmap_loss, localization_loss, presence_loss
+from thirtyfold.model.losses import (
+    ciou_loss,
+    focal_presence_loss,
+    giou_loss,
+    heatmap_bce_loss,
+    heatmap_loss,
+    localization_loss,
+    presence_loss,
+    relative_localization_loss,
+)
 from thirtyfold.model.options import TrainOptions
 from thirtyfold.model.tasks import Network
 from thirtyfold.sample import BoxXyxy, Sample
@@ -27,7 +36,6 @@ from thirtyfold.sample import BoxXyxy, Sample
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-STRIDE = 8
 _WIDTH = 64  # channels of the joined map
 # Share of a frozen backbone's channels that a step does without. With a handful of people in the photos the heads
 # learn those people by heart otherwise: a held-out person's IoU falls from epoch 4 on (docs/training.md).
@@ -36,6 +44,9 @@ _TYPICAL_DISTANCE = 0.08  # of the square: half of a face at arm's length, where
 # The Gaussian's spread and the core that teaches the box head, as shares of the object's sides.
 _SPREAD = 0.15
 _CORE = 0.3
+# Objects less than this many cells wide are better seen by a finer map, and an object of the smallest tenth decides.
+_CELLS_ACROSS = 2.0
+_FINEST, _USUAL = 4, 8
 
 
 @keras.saving.register_keras_serializable(package="thirtyfold")
@@ -62,6 +73,23 @@ class Target:
     box_xyxy: BoxXyxy
 
 
+def settle(options: TrainOptions, samples: Sequence[Sample]) -> TrainOptions:
+    """The options with ``stride`` chosen: the map's cells are half as wide as the small objects are, or narrower."""
+    if options.heads == "global":
+        return replace(options, stride=str(_USUAL))
+    if options.stride != "auto":
+        return options
+    sides = [
+        min(right - left, bottom - top) * options.size
+        for sample in samples
+        for left, top, right, bottom in (
+            letterboxed_box(shape.box_xyxy, sample, options.size) for shape in sample.annotations or ()
+        )
+    ]
+    small = float(np.quantile(sides, 0.1)) if sides else float("inf")
+    return replace(options, stride=str(_FINEST if small < _CELLS_ACROSS * _USUAL else _USUAL))
+
+
 def build(options: TrainOptions, class_count: int) -> Network:
     """The network: "image" uint8 (batch, size, size, 3) to {"scores", "boxes"}, 0 to 1.
 
@@ -71,18 +99,57 @@ def build(options: TrainOptions, class_count: int) -> Network:
     entry = BACKBONES[options.backbone]
     backbone = entry.build(options.size, options.alpha)
     image = keras.Input((options.size, options.size, 3), dtype="uint8", name="image")
-    x = Preprocessing(entry.preprocessing, name="preprocessing")(image)
+    pixels = Preprocessing(entry.preprocessing, name="preprocessing")(image)
     dense = options.heads == "dense"
-    features = feature_maps(backbone, entry.taps)(x) if dense else [backbone(x)]
-    trunk = keras.Model(image, features, name="trunk")
+    taps = entry.taps_from(_stride(options)) if dense else (backbone.layers[-1].name,)
+    features = _as_list(feature_maps(backbone, taps)(pixels))
     inputs = [keras.Input(feature.shape[1:], name=f"features{level}") for level, feature in enumerate(features)]
     if dense:
-        scores, boxes = _dense_heads(inputs, class_count, drop=_DROP if options.frozen_backbone else 0.0)
+        drop = _DROP if options.frozen_backbone else 0.0
+        scores, boxes = _dense_heads(inputs, class_count, stride=_stride(options), drop=drop)
     else:
         scores, boxes = _global_heads(inputs[0], class_count)
     heads = keras.Model(inputs, {"scores": scores, "boxes": boxes}, name="heads")
-    model = keras.Model(image, heads(features), name=f"detect_{options.heads}")
-    return Network(model=model, backbone=backbone, trunk=trunk, heads=heads)
+    stored = entry.stored_for(taps) if dense else taps
+    takes = tuple(range(stored.index(entry.top_after) + 1)) if entry.top_after in stored else ()
+    return Network(
+        model=keras.Model(image, heads(features), name=f"detect_{options.heads}"),
+        backbone=backbone,
+        trunk=keras.Model(image, feature_maps(backbone, stored)(pixels), name="trunk"),
+        heads=heads,
+        learner=_on_stored(backbone, stored, taps, heads),
+        stored=stored,
+        tuner=_on_stored(backbone, stored[: len(takes)], taps, heads) if takes else None,
+        tuner_takes=takes,
+        top_layers=_layers_after(backbone, entry.top_after, taps) if takes else (),
+    )
+
+
+def _on_stored(backbone: Any, stored: Sequence[str], taps: Sequence[str], heads: Any) -> Any:
+    """A model from the outputs of the layers ``stored`` to what ``heads`` say of the ``taps``."""
+    if tuple(stored) == tuple(taps):
+        return heads
+    maps = [backbone.get_layer(name).output for name in stored]
+    inputs = {name: keras.Input(tensor.shape[1:], name=name) for name, tensor in zip(stored, maps, strict=True)}
+    # A tap that is stored itself passes by: Keras finds no way from an input to the same tensor as an output.
+    missing = [name for name in taps if name not in inputs]
+    between = keras.Model(maps, [backbone.get_layer(name).output for name in missing], name="between")
+    at = {**inputs, **dict(zip(missing, _as_list(between(list(inputs.values()))), strict=True))}
+    return keras.Model(list(inputs.values()), heads([at[name] for name in taps]), name="on_stored")
+
+
+def _layers_after(backbone: Any, name: str, taps: Sequence[str]) -> tuple[Any, ...]:
+    """The layers between the layer ``name`` and the last of the ``taps``."""
+    start, end = backbone.get_layer(name).output, backbone.get_layer(taps[-1]).output
+    return tuple(layer for layer in keras.Model(start, end).layers if not isinstance(layer, layers.InputLayer))
+
+
+def _as_list(outputs: Any) -> list[Any]:
+    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
+
+
+def _stride(options: TrainOptions) -> int:
+    return _USUAL if options.stride == "auto" else int(options.stride)
 
 
 def _global_heads(features: Any, class_count: int) -> tuple[Any, Any]:
@@ -98,23 +165,27 @@ def _global_heads(features: Any, class_count: int) -> tuple[Any, Any]:
     return scores, boxes
 
 
-def _dense_heads(maps: Sequence[Any], class_count: int, *, drop: float) -> tuple[Any, Any]:
+def _dense_heads(maps: Sequence[Any], class_count: int, *, stride: int, drop: float) -> tuple[Any, Any]:
     joined = None
     # From the coarsest to the finest: what is there, then exactly where.
     for level, features in reversed(list(enumerate(maps))):
+        # At stride 4 a map has four times the cells: half the channels keep it payable.
+        width = _WIDTH // 2 if stride == _FINEST and level == 0 else _WIDTH
         thinned = layers.SpatialDropout2D(drop, name=f"drop{level}")(features)
-        lateral = _block(thinned, _WIDTH, 1, f"lateral{level}")
+        lateral = _block(thinned, width, 1, f"lateral{level}")
         if joined is not None:
+            if joined.shape[-1] != width:
+                joined = _block(joined, width, 1, f"narrow{level}")
             joined = layers.UpSampling2D(2, interpolation="bilinear", name=f"up{level}")(joined)
             lateral = layers.Add(name=f"join{level}")([lateral, joined])
-        joined = lateral if level == len(maps) - 1 else _block(lateral, _WIDTH, 3, f"smooth{level}")
-    shared = _block(joined, _WIDTH, 3, "shared")
+        joined = lateral if level == len(maps) - 1 else _block(lateral, width, 3, f"smooth{level}")
+    shared = _block(joined, width, 3, "shared")
     # The bias makes a fresh head say "1 %": otherwise the empty cells drown the first steps (Lin et al., 2017).
     quiet = keras.initializers.Constant(-float(np.log(99.0)))
     scores = layers.Conv2D(class_count, 1, activation="sigmoid", bias_initializer=quiet, name="scores")(
-        _block(shared, _WIDTH, 3, "class_conv")
+        _block(shared, width, 3, "class_conv")
     )
-    distances = layers.Conv2D(4, 1, name="distances")(_block(shared, _WIDTH, 3, "box_conv"))
+    distances = layers.Conv2D(4, 1, name="distances")(_block(shared, width, 3, "box_conv"))
     return scores, BoxesFromDistances(name="boxes")(distances)
 
 
@@ -126,10 +197,23 @@ def _block(x: Any, filters: int, kernel: int, name: str) -> Any:
 
 def losses(options: TrainOptions) -> tuple[dict[str, Any], dict[str, float]]:
     """The loss of each head, and what it weighs."""
-    if options.heads == "global":
-        return {"scores": presence_loss, "boxes": localization_loss}, {"scores": 0.5, "boxes": 1.0}
-    # The dense box loss is in shares of the object's own size (see `encode_dense`).
-    return {"scores": heatmap_loss, "boxes": localization_loss}, {"scores": 1.0, "boxes": 2.0}
+    global_heads = options.heads == "global"
+    weights = {"scores": 0.5 if global_heads else 1.0, "boxes": 1.0}
+    class_losses = {
+        "focal": focal_presence_loss if global_heads else heatmap_loss,
+        "bce": presence_loss if global_heads else heatmap_bce_loss,
+    }
+    box_losses = {
+        "localization": localization_loss if global_heads else relative_localization_loss,
+        "giou": giou_loss,
+        "ciou": ciou_loss,
+    }
+    # The seed notebook's own for its design. On a map nearly every cell is empty, and only the focal loss stands that.
+    usual = "bce" if global_heads else "focal"
+    class_loss = usual if options.class_loss == "auto" else options.class_loss
+    if options.box_loss == "localization" and not global_heads:
+        weights["boxes"] = 2.0
+    return {"scores": class_losses[class_loss], "boxes": box_losses[options.box_loss]}, weights
 
 
 def encode_sample(sample: Sample, options: TrainOptions, classes: Sequence[str]) -> dict[str, NDArray[np.float32]]:
@@ -149,7 +233,7 @@ def encode(targets: Sequence[Target], options: TrainOptions, class_count: int) -
     """:func:`encode_sample` for objects already in 0 to 1 of the square."""
     if options.heads == "global":
         return encode_global(targets, class_count)
-    return encode_dense(targets, options.size // STRIDE, class_count)
+    return encode_dense(targets, options.size // _stride(options), class_count)
 
 
 def encode_global(targets: Sequence[Target], class_count: int) -> dict[str, NDArray[np.float32]]:
@@ -167,28 +251,43 @@ def encode_global(targets: Sequence[Target], class_count: int) -> dict[str, NDAr
 def encode_dense(targets: Sequence[Target], grid: int, class_count: int) -> dict[str, NDArray[np.float32]]:
     """A Gaussian at each centre, (G, G, classes), and boxes with their weights, (G, G, 5).
 
-    Where two objects claim a cell the smaller one has it. The weights divide by the
-    object's area, so that a small face counts as much as a large one.
+    Where two objects claim a cell it belongs to the one whose Gaussian is higher there; the cell of its own
+    centre an object loses only to a smaller one. The weights of one object add up to 1 over the number of objects,
+    so that a small face counts as much as a large one.
     """
     scores = np.zeros((grid, grid, class_count), np.float32)
     boxes = np.zeros((grid, grid, 5), np.float32)
+    highest = np.zeros((grid, grid), np.float32)
+    owner = np.full((grid, grid), -1, np.int64)
     cell = (np.arange(grid, dtype=np.float32) + 0.5) / grid
-    for target in sorted(targets, key=lambda target: -_area(target.box_xyxy)):
+    ordered = sorted(targets, key=lambda target: -_area(target.box_xyxy))
+    for number, target in enumerate(ordered):
         left, top, right, bottom = target.box_xyxy
-        width, height = max(right - left, 1e-4), max(bottom - top, 1e-4)
         cx, cy = (left + right) / 2, (top + bottom) / 2
         # Never narrower than a third of a cell, or a small face would leave no trace.
-        spread_x, spread_y = max(_SPREAD * width, 0.33 / grid), max(_SPREAD * height, 0.33 / grid)
-        bell = np.exp(-((cell[None, :] - cx) ** 2) / (2 * spread_x**2) - (cell[:, None] - cy) ** 2 / (2 * spread_y**2))
-        column, row = min(int(cx * grid), grid - 1), min(int(cy * grid), grid - 1)
-        bell[row, column] = 1.0
-        np.maximum(scores[:, :, target.class_index], bell, out=scores[:, :, target.class_index])
-        core = bell >= _CORE
-        weight = bell[core] / bell[core].sum() / (width * height)
-        boxes[core] = np.column_stack([np.tile(np.asarray(target.box_xyxy, np.float32), (len(weight), 1)), weight])
-    if len(targets) > 1:
-        boxes[..., 4] /= len(targets)
+        spread_x, spread_y = (max(_SPREAD * side, 0.33 / grid) for side in (right - left, bottom - top))
+        columns, rows = _window(cx, spread_x, grid), _window(cy, spread_y, grid)
+        bell = np.exp(
+            -((cell[None, columns] - cx) ** 2) / (2 * spread_x**2) - (cell[rows, None] - cy) ** 2 / (2 * spread_y**2)
+        )
+        bell[min(int(cy * grid), grid - 1) - rows.start, min(int(cx * grid), grid - 1) - columns.start] = 1.0
+        place = (rows, columns)
+        scores[(*place, target.class_index)] = np.maximum(scores[(*place, target.class_index)], bell)
+        mine = (bell >= _CORE) & (bell >= highest[place])
+        owner[place][mine] = number
+        highest[place][mine] = bell[mine]
+    for number, target in enumerate(ordered):
+        core = owner == number
+        boxes[core, :4] = target.box_xyxy
+        boxes[core, 4] = highest[core] / max(float(highest[core].sum()), 1e-6) / len(ordered)
     return {"scores": scores, "boxes": boxes}
+
+
+def _window(centre: float, spread: float, grid: int) -> slice:
+    """The cells within four spreads of a centre, the centre's own cell in any case."""
+    own = min(int(centre * grid), grid - 1)
+    reach = int(4 * spread * grid) + 1
+    return slice(max(own - reach, 0), min(own + reach + 1, grid))
 
 
 def decoder(options: TrainOptions, *, many: bool) -> tuple[str, dict[str, Any]]:

@@ -1,6 +1,7 @@
 """How good predictions are: pure functions over (truth, predictions) pairs.
 
-Predictions are what a user would be shown: those at or above the threshold.
+Predictions are what a user would be shown: those at or above the threshold. Average precision,
+which looks at every score, is in ``metrics/coco.py``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from thirtyfold.predict.matching import match
 from thirtyfold.sample import Annotation, Sample
 
 FOUND_IOU = 0.5
+# What a photo's session is called where nobody wrote it down.
+NO_SESSION = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +27,22 @@ class Judged:
 
     @property
     def truths(self) -> tuple[Annotation, ...]:
-        return self.sample.annotations or ()
+        """The labelled objects. A point or a line has no box to be found in, and is none."""
+        return tuple(shape for shape in self.sample.annotations or () if _has_area(shape))
+
+    def shown(self, threshold: float) -> list[Annotation]:
+        """The predictions of that score or more."""
+        return [prediction for prediction in self.predictions if (prediction.score or 0.0) >= threshold]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """One photo's counts: ``hits`` are shown boxes with an IoU of 0.5 or more, ``iou`` is summed over objects."""
+
+    objects: int
+    shown: int
+    hits: int
+    iou: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,24 +68,31 @@ class DetectionMetrics:
         return {name: round(value, 6) if isinstance(value, float) else value for name, value in asdict(self).items()}
 
 
+def tally(item: Judged, threshold: float) -> Tally:
+    """The counts of one photo at one threshold."""
+    truths, shown = item.truths, item.shown(threshold)
+    pairs = match(truths, shown)
+    return Tally(
+        objects=len(truths),
+        shown=len(shown),
+        hits=sum(overlap >= FOUND_IOU for _, _, overlap in pairs),
+        iou=sum(overlap for _, _, overlap in pairs),
+    )
+
+
 def measure(judged: Iterable[Judged], threshold: float) -> DetectionMetrics:
     """The figures of many photos at one threshold."""
-    photos = objects = shown = hits = 0
-    total_iou = 0.0
-    for item in judged:
-        predictions = [p for p in item.predictions if (p.score or 0.0) >= threshold]
-        pairs = match(item.truths, predictions)
-        photos += 1
-        objects += len(item.truths)
-        shown += len(predictions)
-        hits += sum(overlap >= FOUND_IOU for _, _, overlap in pairs)
-        total_iou += sum(overlap for _, _, overlap in pairs)
+    tallies = [tally(item, threshold) for item in judged]
+    photos = len(tallies)
+    objects = sum(counts.objects for counts in tallies)
+    shown = sum(counts.shown for counts in tallies)
+    hits = sum(counts.hits for counts in tallies)
     precision = hits / shown if shown else 0.0
     recall = hits / objects if objects else 0.0
     return DetectionMetrics(
         photos=photos,
         objects=objects,
-        mean_iou=total_iou / objects if objects else 0.0,
+        mean_iou=sum(counts.iou for counts in tallies) / objects if objects else 0.0,
         found=recall,
         precision=precision,
         recall=recall,
@@ -83,7 +108,8 @@ def best_threshold(judged: Sequence[Judged]) -> float:
 
     0.5 where there is nothing to choose by.
     """
-    candidates = [step / 100 for step in range(5, 96, 5)]
+    # The lowest ones are for calibrated scores of a weak model, which are honest and therefore low.
+    candidates = [0.01, 0.02, 0.03, *(step / 100 for step in range(5, 96, 5))]
     scores = [measure(judged, threshold).f1 for threshold in candidates]
     if not scores or max(scores) == 0:
         return 0.5
@@ -96,5 +122,10 @@ def by_session(judged: Sequence[Judged], threshold: float) -> Mapping[str, Detec
     """The figures of each capture session apart."""
     sessions: dict[str, list[Judged]] = {}
     for item in judged:
-        sessions.setdefault(item.sample.session or "unknown", []).append(item)
+        sessions.setdefault(item.sample.session or NO_SESSION, []).append(item)
     return {name: measure(items, threshold) for name, items in sorted(sessions.items())}
+
+
+def _has_area(shape: Annotation) -> bool:
+    left, top, right, bottom = shape.box_xyxy
+    return right > left and bottom > top

@@ -1,18 +1,18 @@
 """Photos as the model's input: letterboxed once, then read batch by batch.
 
-The squares lie in one memory-mapped file, so that ten thousand copies cost disk, not
-memory, and no epoch decodes a JPEG twice. No tf.data: its autotuning stalls at the end
+Squares and features lie in memory-mapped files (``features.py``), so that ten thousand copies cost
+disk, not memory, and no epoch decodes a JPEG twice. No tf.data: its autotuning stalls at the end
 of every epoch in TensorFlow 2.21, and a mapped array needs none of it.
 """
 
 from __future__ import annotations
 
-import errno
 import math
 import os
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,8 @@ import numpy as np
 
 from thirtyfold.datasets.pixels import read_pixels
 from thirtyfold.errors import FileDataError
-from thirtyfold.files import writing_failed
 from thirtyfold.images import letterbox, letterbox_placement
+from thirtyfold.model.features import Cache, GrowingArray, pictures_key
 from thirtyfold.progress import Progress
 from thirtyfold.sample import BoxXyxy, Sample
 
@@ -32,6 +32,30 @@ if TYPE_CHECKING:
     from thirtyfold.images import Pixels
 
 Encoded = Mapping[str, "NDArray[np.float32]"]
+# A letterbox of another version of this program, or of its OpenCV, gives other pixels.
+_LETTERBOX = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of the split as arrays: row i of each is of ``samples[i]``.
+
+    ``left_out`` are the photos that could not be read, by their place among those asked for. ``reused``: nothing
+    had to be computed.
+    """
+
+    arrays: tuple[NDArray[Any], ...]
+    samples: tuple[Sample, ...]
+    left_out: Mapping[int, FileDataError]
+    reused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trunk:
+    """``model`` turns squares into feature maps; ``key`` is all that decides about its numbers."""
+
+    model: Any
+    key: Mapping[str, Any]
 
 
 def letterboxed_box(box_xyxy: BoxXyxy, sample: Sample, size: int) -> BoxXyxy:
@@ -49,72 +73,102 @@ def letterboxed_box(box_xyxy: BoxXyxy, sample: Sample, size: int) -> BoxXyxy:
 
 
 def load_squares(
+    samples: Sequence[Sample], size: int, cache: Cache, *, root: Path, progress: Progress, label: str
+) -> Part:
+    """Every photo letterboxed, one array (photos, size, size, 3) uint8, from the cache or into it."""
+    import cv2
+
+    key = {"pictures": pictures_key(samples, root), "size": size, "letterbox": _LETTERBOX, "opencv": cv2.__version__}
+
+    def make(folder: Path) -> Mapping[str, Any]:
+        left_out: dict[int, FileDataError] = {}
+        with (
+            GrowingArray(folder / "squares.npy", (size, size, 3), np.uint8) as squares,
+            ThreadPoolExecutor(os.cpu_count() or 1) as pool,
+            progress.bar(label, total=len(samples), unit="photo") as bar,
+        ):
+            for index, loaded in enumerate(_in_order(pool, lambda sample: _square(sample, size), samples)):
+                if isinstance(loaded, FileDataError):
+                    left_out[index] = loaded
+                else:
+                    squares.append(loaded[None])
+                bar.advance()
+        return _facts(left_out)
+
+    entry = cache.obtain("squares", key, make, about_bytes=size * size * 3 * len(samples))
+    return _part(entry.arrays, samples, entry.facts, reused=entry.reused)
+
+
+def load_features(
     samples: Sequence[Sample],
     size: int,
-    cache_path: Path,
+    trunk: Trunk,
+    cache: Cache,
     *,
-    problems: list[FileDataError],
+    root: Path,
+    batch: int,
     progress: Progress,
     label: str,
-) -> tuple[NDArray[np.uint8], list[Sample]]:
-    """Letterbox every photo into ``cache_path``: (photos, size, size, 3) uint8, and the photos in it.
+) -> Part:
+    """What a frozen trunk makes of every photo, an array (photos, rows, columns, channels) float16 a map.
 
-    A photo that can't be read is appended to ``problems`` and left out of both.
+    The same for every epoch and every later training, so it is computed once: with VGG16 the heads then learn
+    from thousands of photos a second instead of a handful. From the cache or into it.
     """
-    kept: list[Sample] = []
-    try:
-        squares = np.lib.format.open_memmap(
-            cache_path, mode="w+", dtype=np.uint8, shape=(max(len(samples), 1), size, size, 3)
-        )
-    except OSError as error:
-        raise writing_failed(cache_path, error) from error
+    key = {"pictures": pictures_key(samples, root), "size": size, "letterbox": _LETTERBOX, **trunk.key}
+    found = cache.find("features", key)
+    if found is None:
+        part = load_squares(samples, size, cache, root=root, progress=progress, label=label)
 
-    def load(sample: Sample) -> Pixels | FileDataError:
-        try:
-            return letterbox(read_pixels(sample), size)[0]
-        except FileDataError as error:
-            return error
+        def make(folder: Path) -> Mapping[str, Any]:
+            store_features(trunk.model, part.arrays[0], folder, batch=batch, progress=progress)
+            return _facts(part.left_out)
 
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool, progress.bar(label, total=len(samples), unit="photo") as bar:
-        for sample, loaded in zip(samples, pool.map(load, samples), strict=True):
-            if isinstance(loaded, FileDataError):
-                problems.append(loaded)
-                progress.say(f"left out: {loaded}")
-            else:
-                squares[len(kept)] = loaded
-                kept.append(sample)
-            bar.advance()
-    return squares[: len(kept)], kept
+        about = sum(math.prod(output.shape[1:]) for output in trunk.model.outputs) * 2 * len(part.samples)
+        found = cache.obtain("features", key, make, about_bytes=about)
+    return _part(found.arrays, samples, found.facts, reused=found.reused)
 
 
-def store_features(
-    trunk: Any, squares: NDArray[np.uint8], folder: Path, *, batch: int, progress: Progress
-) -> list[NDArray[np.float16]]:
-    """What a frozen trunk makes of every square, (photos, rows, columns, channels) float16 a map, on disk.
-
-    The same for every epoch, so it is computed once: with VGG16 the heads then learn from
-    thousands of photos a second instead of a handful. Raises :class:`UsageError` or
-    :class:`DataError` if the folder can't hold it.
-    """
-    maps: list[NDArray[np.float16]] = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        needed = sum(math.prod(output.shape[1:]) for output in trunk.outputs) * 2 * len(squares)
-        if needed > shutil.disk_usage(folder).free:
-            raise OSError(errno.ENOSPC, f"{needed / 1e9:.1f} GB needed")
-        for level, output in enumerate(trunk.outputs):
-            shape = (len(squares), *output.shape[1:])
-            maps.append(np.lib.format.open_memmap(folder / f"map{level}.npy", mode="w+", dtype=np.float16, shape=shape))
-    except OSError as error:
-        raise writing_failed(folder, error) from error
+def store_features(trunk: Any, squares: NDArray[np.uint8], folder: Path, *, batch: int, progress: Progress) -> None:
+    """Write what ``trunk`` makes of squares as ``map0.npy``, ``map1.npy``, ... into ``folder``, float16."""
     limit = float(np.finfo(np.float16).max)
-    with progress.bar("features", total=len(squares), unit="photo") as bar:
+    with ExitStack() as stack:
+        maps = [
+            stack.enter_context(GrowingArray(folder / f"map{level}.npy", tuple(output.shape[1:]), np.float16))
+            for level, output in enumerate(trunk.outputs)
+        ]
+        bar = stack.enter_context(progress.bar("features", total=len(squares), unit="photo"))
         for start in range(0, len(squares), batch):
             part = squares[start : start + batch]
-            for stored, features in zip(maps, trunk.predict_on_batch(part), strict=True):
-                stored[start : start + len(part)] = np.clip(features, -limit, limit)
+            computed = trunk.predict_on_batch(part)
+            for stored, features in zip(maps, computed if isinstance(computed, list) else [computed], strict=True):
+                stored.append(np.clip(features, -limit, limit))
             bar.advance(len(part))
-    return maps
+
+
+def _square(sample: Sample, size: int) -> Pixels | FileDataError:
+    try:
+        return letterbox(read_pixels(sample), size)[0]
+    except FileDataError as error:
+        return error
+
+
+def _in_order(pool: ThreadPoolExecutor, work: Callable[[Sample], Any], samples: Sequence[Sample]) -> Any:
+    """The results in order, at most a few hundred ahead of whoever takes them: ten thousand would fill the memory."""
+    for start in range(0, len(samples), 256):
+        yield from pool.map(work, samples[start : start + 256])
+
+
+def _facts(left_out: Mapping[int, FileDataError]) -> dict[str, Any]:
+    return {"left_out": [[index, str(error.path), error.reason] for index, error in left_out.items()]}
+
+
+def _part(
+    arrays: tuple[NDArray[Any], ...], samples: Sequence[Sample], facts: Mapping[str, Any], *, reused: bool
+) -> Part:
+    left_out = {int(index): FileDataError(path, reason) for index, path, reason in facts["left_out"]}
+    kept = tuple(sample for index, sample in enumerate(samples) if index not in left_out)
+    return Part(arrays=arrays, samples=kept, left_out=left_out, reused=reused)
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -132,8 +186,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         self._arrays, self._samples, self._encode = arrays, samples, encode
-        self._batch, self._seed, self._epoch = batch, seed, first_epoch
-        self._order = self._shuffled()
+        self._batch, self._seed, self._next_epoch = batch, seed, first_epoch
+        self.on_epoch_begin()
+        self._next_epoch = first_epoch
 
     def __len__(self) -> int:
         return math.ceil(len(self._samples) / self._batch)
@@ -145,10 +200,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         targets = {name: np.stack([item[name] for item in encoded]) for name in encoded[0]}
         return inputs[0] if len(inputs) == 1 else tuple(inputs), targets
 
-    def on_epoch_end(self) -> None:
-        self._epoch += 1
-        self._order = self._shuffled()
-
-    def _shuffled(self) -> NDArray[np.int64]:
-        # Seeded by the epoch: a resumed training meets the same order as an undisturbed one.
-        return np.random.default_rng([self._seed, self._epoch]).permutation(len(self._samples))
+    def on_epoch_begin(self) -> None:
+        # Not at the end of one: Keras calls that once more, before the first. Seeded by the epoch: a resumed
+        # training meets the same order as an undisturbed one.
+        self._order = np.random.default_rng([self._seed, self._next_epoch]).permutation(len(self._samples))
+        self._next_epoch += 1

@@ -11,34 +11,36 @@ from thirtyfold.images import letterbox_placement
 from thirtyfold.model.evaluate import Judged
 from thirtyfold.model.options import TrainOptions
 from thirtyfold.predict.decoders import DECODERS, Placement
+from thirtyfold.predict.detectors import Detector
 from thirtyfold.predict.runtime import Predictor
+from thirtyfold.progress import SILENT, Progress
 from thirtyfold.sample import Sample
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from thirtyfold.model.data import TrainingData
     from thirtyfold.model.tasks import Task
 
-# Below it nothing is looked at, while the best threshold is still to be found.
-LOWEST_SCORE = 0.02
+# Below it nothing is looked at. Average precision goes through every score, so it has to be low.
+LOWEST_SCORE = 0.01
 
 
-def judge_squares(
+def judge_arrays(
     model: Any,
-    squares: NDArray[np.uint8],
+    arrays: Sequence[NDArray[Any]],
     samples: Sequence[Sample],
     task: Task,
     options: TrainOptions,
     data: TrainingData,
 ) -> list[Judged]:
-    """What a Keras model says about letterboxed photos, in pixels of the originals."""
+    """What a Keras model says about photos, in pixels of the originals; ``arrays`` are its inputs, a row a photo."""
     name, decoder_options = task.decoder(options, many=data.many)
     judged = []
     for start in range(0, len(samples), options.batch):
         part = samples[start : start + options.batch]
-        outputs = model.predict_on_batch(squares[start : start + len(part)])
+        inputs = [array[start : start + len(part)] for array in arrays]
+        outputs = model.predict_on_batch(inputs[0] if len(inputs) == 1 else inputs)
         for index, sample in enumerate(part):
             single = {key: value[index : index + 1] for key, value in outputs.items()}
             found = DECODERS[name].decode(
@@ -48,15 +50,33 @@ def judge_squares(
     return judged
 
 
-def judge_photos(predictor: Predictor, samples: Sequence[Sample]) -> list[Judged]:
-    """What the exported model says about photos; one that can't be read is left out."""
+def judge_photos(
+    detector: Detector,
+    samples: Sequence[Sample],
+    *,
+    problems: list[FileDataError] | None = None,
+    model_ms: list[float] | None = None,
+    progress: Progress = SILENT,
+    label: str = "judging",
+) -> list[Judged]:
+    """What a finished model or a ready detector says about photos, from :data:`LOWEST_SCORE` of its raw scores.
+
+    A photo that can't be read is appended to ``problems`` and left out; how long the others took to ``model_ms``.
+    """
+    lowest = detector.calibration.apply(LOWEST_SCORE) if isinstance(detector, Predictor) else LOWEST_SCORE
     judged = []
-    for sample in samples:
-        try:
-            pixels = read_pixels(sample)
-        except FileDataError:
-            continue  # named when it was read for training
-        judged.append(Judged(sample=sample, predictions=predictor(pixels, threshold=LOWEST_SCORE)))
+    with progress.bar(label, total=len(samples), unit="photo") as bar:
+        for sample in samples:
+            try:
+                pixels = read_pixels(sample)
+            except FileDataError as error:
+                if problems is not None:
+                    problems.append(error)
+            else:
+                judged.append(Judged(sample=sample, predictions=detector(pixels, threshold=lowest)))
+                if model_ms is not None:
+                    model_ms.append(detector.model_ms)
+            bar.advance()
     return judged
 
 

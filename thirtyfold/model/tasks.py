@@ -16,20 +16,32 @@ TASKS: dict[str, str] = {"detect": "thirtyfold.model.detect"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """A model in its parts: ``model`` is ``heads`` after ``trunk``; their weights are shared.
+    """A model in its parts, which share their weights.
 
-    ``trunk`` takes "image" to a list of feature maps (the preprocessing is in it),
-    ``heads`` those maps to named outputs. ``backbone`` is where given weights are loaded.
+    ``model`` takes "image" to named outputs, preprocessing inside; it is what is exported. ``backbone`` is where
+    given weights are loaded. For a backbone that stays as it is loaded, ``trunk`` takes "image" to the maps that
+    are stored (``stored``, the names of their layers), and ``learner`` those maps to the outputs: where a cheap
+    piece of the backbone lies between what is stored and the heads, it is in the learner. ``heads`` is what
+    stands on the backbone. ``tuner`` takes the stored maps of ``tuner_takes`` to the outputs, with the backbone's
+    top block, ``top_layers``, in it; ``None`` where there is nothing to tune.
     """
 
     model: Any
     backbone: Any
     trunk: Any
     heads: Any
+    learner: Any
+    stored: tuple[str, ...]
+    tuner: Any = None
+    tuner_takes: tuple[int, ...] = ()
+    top_layers: tuple[Any, ...] = ()
 
 
 class Task(Protocol):
     """What a module of the table offers (PEP 544)."""
+
+    def settle(self, options: TrainOptions, samples: Sequence[Sample]) -> TrainOptions:
+        """The options with everything that was left to the train photos chosen by them."""
 
     def build(self, options: TrainOptions, class_count: int) -> Network:
         """The network from "image" uint8 (batch, size, size, 3) to named outputs."""

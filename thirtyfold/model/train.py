@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
+import tempfile
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thirtyfold.errors import FileDataError, NothingToDo, TrainingError
+from thirtyfold.errors import NothingToDo, TrainingError, UsageError
+from thirtyfold.model.cluster import helps_a_chief
 from thirtyfold.model.options import TrainOptions
-from thirtyfold.model.state import BEST_NAME, TrainingState, load_state, read_args, state_dir, write_args
+from thirtyfold.model.state import TrainingState, load_best, read_args, read_state, save_progress, write_args
 from thirtyfold.native_noise import TENSORFLOW_CHAT, without_lines
 from thirtyfold.predict.artifact import Artifact
 from thirtyfold.progress import SILENT, Progress
@@ -20,10 +22,16 @@ from thirtyfold.workspace import DEFAULT_RUNS, MODEL_CARD, Dataset, find_unfinis
 
 if TYPE_CHECKING:
     from thirtyfold.model.data import TrainingData
+    from thirtyfold.model.devices import Devices
+    from thirtyfold.model.features import Cache
+    from thirtyfold.model.inputs import Part, Trunk
+    from thirtyfold.model.online import Augmenter
+    from thirtyfold.model.phases import Phase
     from thirtyfold.model.tasks import Network, Task
+    from thirtyfold.sample import Sample
 
-_WEIGHT_DECAY = 0.02
-_HEADS_RATE = 2e-3
+# From the name of a recipe, the train photos and the seed to who makes copies of them by it.
+AugmenterOf = Callable[[str, "Sequence[Sample]", int], "Augmenter"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,179 +70,283 @@ class TrainResult:
 
 
 def train(
-    dataset: Dataset, options: TrainOptions, *, runs_dir: Path = DEFAULT_RUNS, progress: Progress = SILENT
+    dataset: Dataset,
+    options: TrainOptions,
+    *,
+    runs_dir: Path = DEFAULT_RUNS,
+    augmenter_of: AugmenterOf | None = None,
+    progress: Progress = SILENT,
 ) -> TrainResult:
-    """Train, evaluate and export; see :class:`TrainOptions`.
+    """Train, evaluate and export; see :class:`TrainOptions`. ``augmenter_of`` is asked where they say ``online``.
 
     Raises :class:`DataError` (labels, split), :class:`ModelError` (weights),
     :class:`TrainingError` (NaN, out of memory), :class:`NothingToDo` (a finished run to
     be resumed). What was reached until then stays in the run folder and can be resumed.
     """
     started = time.perf_counter()
+    if helps_a_chief():
+        raise UsageError("TF_CONFIG: makes this machine help another; only `thirtyfold train` can be shared out")
     import_tensorflow()
-    from thirtyfold.model.data import gather
+    from thirtyfold.model.devices import open_devices
     from thirtyfold.model.finish import finish
-    from thirtyfold.model.tasks import load_task
 
+    devices = open_devices(options.devices, options.precision)
     resumed = find_unfinished_run(options.resume, runs_dir) if options.resume else None
     if resumed is not None:
         options = _resumed_options(resumed, options)
-    data = gather(dataset, options, progress)
+    data, options, weights = _prepare(dataset, options, devices, augmenter_of, progress)
     progress.say(
         f"training on {len(data.train)} photos ({data.copies} of them copies), "
         f"{len(data.val)} to validate, {len(data.test)} to test; labels: {', '.join(data.classes)}"
     )
-    task = load_task(options.task)
-    network = _build(task, options, data, progress)
+    if devices.needs_twin:
+        progress.say(f"on {devices.described()}")
     run_dir = resumed or new_run(runs_dir, options.task)
     write_args(run_dir, options, dataset.root)
-    problems: list[FileDataError] = []
     try:
-        state = _fit(network, task, run_dir, options, data, problems=problems, progress=progress)
+        fitted = fit(data, options, run_dir, weights, devices, root=dataset.root, progress=progress)
     except KeyboardInterrupt:
         progress.say(f"stopped; go on with `thirtyfold train {dataset.root} --resume {run_dir}`")
         raise
-    artifact = finish(network.model, task, run_dir, options, data, state, progress)
+    artifact = finish(fitted.network.model, fitted.task, run_dir, options, data, fitted.state, progress)
     return TrainResult(
         run_dir=run_dir,
         artifact=artifact,
         seconds=time.perf_counter() - started,
-        problems=tuple(str(problem) for problem in problems),
+        problems=tuple(fitted.state.left_out),
     )
 
 
-def _build(task: Task, options: TrainOptions, data: TrainingData, progress: Progress) -> Network:
-    """The network with its weights; what is trained of it is compiled."""
+def take_part(
+    dataset: Dataset,
+    options: TrainOptions,
+    *,
+    augmenter_of: AugmenterOf | None = None,
+    progress: Progress = SILENT,
+) -> str | None:
+    """On a machine that ``TF_CONFIG`` makes no chief: learn along, write nothing, and say what was done.
+
+    ``None``, at once, where this machine is the chief or the only one: it has to :func:`train`. Raises as that does.
+    """
+    if not helps_a_chief():
+        return None
+    import_tensorflow()
+    from thirtyfold.model.devices import open_devices
+
+    devices = open_devices(options.devices, options.precision)
+    data, options, weights = _prepare(dataset, options, devices, augmenter_of, progress)
+    # What a training writes while it learns; the chief has it all.
+    with tempfile.TemporaryDirectory(prefix="thirtyfold-worker-") as folder:
+        fit(data, options, Path(folder), weights, devices, root=dataset.root, progress=progress)
+    return f"worker {devices.worker + 1} of {devices.workers} is done; the run lies with the first"
+
+
+def _prepare(
+    dataset: Dataset, options: TrainOptions, devices: Devices, augmenter_of: AugmenterOf | None, progress: Progress
+) -> tuple[TrainingData, TrainOptions, Path | None]:
+    """The photos, the options with everything settled, and the file of weights."""
+    from thirtyfold.model.data import gather
+    from thirtyfold.model.tasks import load_task
+    from thirtyfold.model.weights import weights_path
+
+    data = gather(dataset, options, progress)
+    options = load_task(options.task).settle(options, data.train)
+    if options.augment == "online":
+        data = _augmented_online(data, options, augmenter_of, progress)
+    asked = asdict(replace(options, resume=None, weights=Path(options.weights).name))
+    devices.require_same(f"{data.fingerprint} {len(data.train)} {asked}")
+    return data, options, weights_path(options, progress)
+
+
+def _augmented_online(
+    data: TrainingData, options: TrainOptions, augmenter_of: AugmenterOf | None, progress: Progress
+) -> TrainingData:
+    """The data with somebody who makes copies of it."""
+    from thirtyfold.model.online import CopyMaker
+
+    if augmenter_of is None:
+        raise UsageError("--augment online: works with `thirtyfold train` alone; `thirtyfold augment` writes copies")
+    cost = "; the frozen backbone looks at each of them in every epoch, so an epoch takes many times as long"
+    progress.say(
+        f"{options.factor} copies of each of {len(data.train)} photos by recipe {options.recipe}, other ones every "
+        f"epoch and none of them kept{cost if options.frozen_backbone else ''}"
+    )
+    return replace(data, maker=CopyMaker(augmenter_of(options.recipe, data.train, options.seed), options.factor))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """``network`` has the best weights; ``state`` says how it came to them."""
+
+    task: Task
+    network: Network
+    state: TrainingState
+
+
+def fit(
+    data: TrainingData,
+    options: TrainOptions,
+    run_dir: Path,
+    weights: Path | None,
+    devices: Devices,
+    *,
+    root: Path,
+    progress: Progress,
+) -> Fitted:
+    """Everything up to the best weights, from where the run folder was left. ``root`` is the dataset's."""
+    from thirtyfold.model.features import cache_of
+    from thirtyfold.model.tasks import load_task
+
+    task = load_task(options.task)
+    network = _build(task, options, data, weights)
+    cache = cache_of(root, run_dir, keep=options.cache)
+    state = read_state(run_dir)
+    begun = [state.epoch, state.best_epoch, state.first_phase_epochs, state.best_score]
+    epoch, best_epoch, first_phase_epochs, best_score = devices.from_chief(begun)
+    state.epoch, state.best_epoch, state.best_score = int(epoch), int(best_epoch), float(best_score)
+    state.first_phase_epochs = int(first_phase_epochs)
+    trunk = _trunk(network, options, weights)
+
+    known: dict[bool, Parts] = {}
+
+    def read(*, as_features: bool) -> Parts:
+        if as_features not in known:
+            used = trunk if as_features else None
+            known[as_features] = _read_parts(used, options, data, cache, root=root, state=state, progress=progress)
+        return known[as_features]
+
+    try:
+        _go_through_phases(network, task, run_dir, options, data, read, devices, state, progress)
+    finally:
+        if cache.folder.parent == run_dir:
+            shutil.rmtree(cache.folder, ignore_errors=True)
+    return Fitted(task=task, network=network, state=state)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What is learned from and what is validated on, as arrays: squares, or the features of a frozen backbone."""
+
+    train: Part
+    val: Part
+
+
+def _build(task: Task, options: TrainOptions, data: TrainingData, weights: Path | None) -> Network:
+    """The network, with the given weights in its backbone."""
     import keras
 
-    from thirtyfold.model.weights import load_backbone_weights, weights_path
+    from thirtyfold.model.weights import load_backbone_weights
 
-    path = weights_path(options, progress)
     keras.utils.set_random_seed(options.seed)
     network = task.build(options, len(data.classes))
     backbone = network.backbone
-    if path is not None:
-        load_backbone_weights(backbone, path)
+    if weights is not None:
+        load_backbone_weights(backbone, weights)
     backbone.trainable = not options.frozen_backbone
-    if path is not None:
+    if weights is not None:
         # Batch normalization keeps what it knows: a hundred photos shift its running means by less
         # than the weights move, and the network that runs is no longer the one that was trained
         # (https://keras.io/guides/transfer_learning).
         for layer in backbone.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.trainable = False
-    steps = math.ceil(len(data.train) / options.batch)
-    losses, loss_weights = task.losses(options)
-    trained = trained_part(network, options)
-    trained.compile(
-        optimizer=keras.optimizers.AdamW(_rate(options, steps), clipnorm=10.0, weight_decay=_WEIGHT_DECAY),
-        loss=losses,
-        loss_weights=loss_weights,
-    )
-    # Keras loads the optimizer's state only into one whose variables are there.
-    trained.optimizer.build(trained.trainable_variables)
     return network
 
 
-def trained_part(network: Network, options: TrainOptions) -> Any:
-    """The heads alone on a frozen backbone, else the whole model."""
-    return network.heads if options.frozen_backbone else network.model
-
-
-def _rate(options: TrainOptions, steps: int) -> Any:
-    """The learning rate over the steps: as in the seed notebook for global heads, else one cosine."""
+def _trunk(network: Network, options: TrainOptions, weights: Path | None) -> Trunk:
+    """What computes the features of a frozen backbone, and all that decides about them."""
     import keras
+    import tensorflow as tf
 
-    from thirtyfold.model.backbones import BACKBONES
+    from thirtyfold.model.features import file_hash
+    from thirtyfold.model.inputs import Trunk
 
-    if options.heads == "global":
-        # A quarter is gone after the first epoch: (1 / 0.75 - 1) an epoch, the notebook's decay.
-        return keras.optimizers.schedules.InverseTimeDecay(options.rate or 1e-4, steps, 1 / 0.75 - 1)
-    total = steps * options.epochs
-    warmup = min(100, total // 10)
-    rate = options.rate or (_HEADS_RATE if options.frozen_backbone else BACKBONES[options.backbone].rate)
-    return keras.optimizers.schedules.CosineDecay(
-        rate / 20 if warmup else rate, max(total - warmup, 1), alpha=0.01, warmup_target=rate, warmup_steps=warmup
-    )
+    key = {
+        "backbone": options.backbone,
+        "alpha": options.alpha,
+        "weights": file_hash(weights) if weights else "",
+        "layers": list(network.stored),
+        "versions": [tf.__version__, keras.__version__],
+    }
+    return Trunk(model=network.trunk, key=key)
 
 
-def _fit(
+def _read_parts(
+    trunk: Trunk | None,
+    options: TrainOptions,
+    data: TrainingData,
+    cache: Cache,
+    *,
+    root: Path,
+    state: TrainingState,
+    progress: Progress,
+) -> Parts:
+    """The train and validation photos as squares, or as the features that a trunk makes of them."""
+    from thirtyfold.model.inputs import load_features, load_squares
+
+    def read(samples: Sequence[Sample], label: str) -> Part:
+        if trunk is None:
+            return load_squares(samples, options.size, cache, root=root, progress=progress, label=label)
+        return load_features(
+            samples, options.size, trunk, cache, root=root, batch=options.batch, progress=progress, label=label
+        )
+
+    started = time.perf_counter()
+    parts = Parts(train=read(data.train, "reading"), val=read(data.val, "reading"))
+    state.seconds["inputs"] = state.seconds.get("inputs", 0.0) + time.perf_counter() - started
+    what = "features" if trunk else "squares"
+    how = "reused" if parts.train.reused and parts.val.reused else "computed once for all epochs"
+    progress.say(f"{what} of {len(parts.train.samples) + len(parts.val.samples):,} photos: {how}")
+    left_out = [*parts.train.left_out.values(), *parts.val.left_out.values()]
+    state.left_out = [str(error) for error in left_out]
+    for error in left_out:
+        progress.say(f"left out: {error}")
+    if not parts.train.samples:
+        raise TrainingError(f"{root}: none of the {len(data.train)} train photos could be read")
+    return parts
+
+
+def _go_through_phases(
     network: Network,
     task: Task,
     run_dir: Path,
     options: TrainOptions,
     data: TrainingData,
-    *,
-    problems: list[FileDataError],
+    read: Callable[..., Parts],
+    devices: Devices,
+    state: TrainingState,
     progress: Progress,
-) -> TrainingState:
-    """Train, and leave the best weights in ``network``."""
-    import tensorflow as tf
+) -> None:
+    """Train in phases, and leave the best weights in ``network``."""
+    from thirtyfold.model.phases import fine_tuning, first_phase, learn
 
-    from thirtyfold.model.evaluate import measure
-    from thirtyfold.model.inputs import Batches, load_squares, store_features
-    from thirtyfold.model.judge import LOWEST_SCORE, judge_squares
-    from thirtyfold.model.watch import TensorBoardLog, Watch
+    def learn_phase(phase: Phase) -> None:
+        parts = read(as_features=phase.on_features)
+        started, before = time.perf_counter(), state.seconds.get("epochs", 0.0)
+        learn(phase, task, run_dir, options, data, parts, devices, state, progress)
+        state.seconds["epochs"] = before + time.perf_counter() - started
 
-    trained = trained_part(network, options)
-    state = load_state(run_dir, trained)
-    cache = run_dir / ".cache"
-    try:
-        cache.mkdir(exist_ok=True)
-        squares, samples = load_squares(
-            data.train, options.size, cache / "train.npy", problems=problems, progress=progress, label="reading"
-        )
-        if not samples:
-            raise TrainingError(f"{run_dir}: none of the {len(data.train)} train photos could be read")
-        val_squares, val_samples = load_squares(
-            data.val, options.size, cache / "val.npy", problems=problems, progress=progress, label="reading"
-        )
-        arrays: list[Any] = [squares]
-        if options.frozen_backbone:
-            progress.say(f"computing the features of {len(samples)} photos, once for all epochs")
-            arrays = list(store_features(network.trunk, squares, cache, batch=options.batch, progress=progress))
-        batches = Batches(
-            arrays,
-            samples,
-            lambda sample: task.encode_sample(sample, options, data.classes),
-            batch=options.batch,
-            seed=options.seed,
-            first_epoch=state.epoch,
-        )
+    def load(name: str, learner: Any) -> None:
+        # Other machines get what the chief has with the next twin, and need nothing after the last.
+        if devices.is_chief:
+            load_best(run_dir, name, learner)
 
-        def validate() -> Any:
-            judged = judge_squares(network.model, val_squares, val_samples, task, options, data)
-            return measure(judged, LOWEST_SCORE)
-
-        watch = Watch(
-            run_dir,
-            state,
-            epochs=options.epochs,
-            steps=len(batches),
-            patience=options.patience,
-            validate=validate if val_samples else None,
-            progress=progress,
-        )
-        try:
-            if state.epoch < options.epochs and state.epoch - state.best_epoch < options.patience:
-                trained.fit(
-                    batches,
-                    epochs=options.epochs,
-                    initial_epoch=state.epoch,
-                    verbose=0,
-                    callbacks=[watch, TensorBoardLog(run_dir / "tensorboard", state)],
-                )
-        except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-            raise TrainingError(
-                f"{run_dir}: --batch {options.batch} at --size {options.size} needs more memory than there is; "
-                f"try --batch {max(1, options.batch // 2)}"
-            ) from error
-        finally:
-            watch.close()
-        trained.load_weights(str(state_dir(run_dir) / BEST_NAME))
-    finally:
-        shutil.rmtree(cache, ignore_errors=True)
-    return state
+    first = first_phase(network, options)
+    if not state.first_phase_epochs:
+        learn_phase(first)
+        state.first_phase_epochs = state.epoch
+        save_progress(run_dir, state)
+    load(first.best_name, first.learner)
+    second = fine_tuning(network, options, state, validated=bool(data.val))
+    if second is not None:
+        learn_phase(second)
+        if state.best_epoch > state.first_phase_epochs:
+            load(second.best_name, second.learner)
+        else:
+            # Its layers are the network's: what it did to them has to be undone.
+            load(first.best_name, first.learner)
+            second.restore()
+            progress.say(f"fine-tuning made nothing better; epoch {state.best_epoch} stays")
 
 
 def _resumed_options(run_dir: Path, asked: TrainOptions) -> TrainOptions:
@@ -242,7 +354,13 @@ def _resumed_options(run_dir: Path, asked: TrainOptions) -> TrainOptions:
     if (run_dir / MODEL_CARD).exists():
         raise NothingToDo(f"{run_dir}: is finished; to train longer start a new run with a higher --epochs")
     started_with = read_args(run_dir)
-    return replace(started_with, epochs=max(started_with.epochs, asked.epochs), resume=asked.resume)
+    return replace(
+        started_with,
+        epochs=max(started_with.epochs, asked.epochs),
+        resume=asked.resume,
+        devices=asked.devices,
+        precision=asked.precision,
+    )
 
 
 def import_tensorflow() -> None:

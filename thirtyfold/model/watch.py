@@ -8,15 +8,18 @@ import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
 from thirtyfold import files
 from thirtyfold.errors import TrainingError
-from thirtyfold.model.evaluate import DetectionMetrics
-from thirtyfold.model.state import BEST_NAME, TrainingState, save_state, save_weights, state_dir
+from thirtyfold.model.state import TrainingState, save_state, save_weights, state_dir
+from thirtyfold.model.validation import Score
 from thirtyfold.progress import Bar, Progress
+
+if TYPE_CHECKING:
+    from thirtyfold.model.phases import Phase
 
 # Keras's names of the two losses, and ours in results.csv.
 _LOSSES = {"loss": "loss", "scores_loss": "class_loss", "boxes_loss": "box_loss"}
@@ -25,7 +28,7 @@ _LOSSES = {"loss": "loss", "scores_loss": "class_loss", "boxes_loss": "box_loss"
 class Watch(keras.callbacks.Callback):  # type: ignore[misc]
     """Keeps ``state`` true, the best weights with their score, and stops when nothing gets better.
 
-    ``validate`` gives the figures on the validation photos, ``None`` where there are none:
+    ``validate`` gives the score on the validation photos, ``None`` where there are none:
     then the training loss decides.
     """
 
@@ -33,21 +36,26 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         self,
         run_dir: Path,
         state: TrainingState,
+        phase: Phase,
         *,
-        epochs: int,
         steps: int,
-        patience: int,
-        validate: Callable[[], DetectionMetrics] | None,
+        validate: Callable[[], Score] | None,
         progress: Progress,
     ) -> None:
         super().__init__()
-        self._run_dir, self._state, self._validate, self._progress = run_dir, state, validate, progress
-        self._epochs, self._steps, self._patience = epochs, steps, patience
+        self._run_dir, self._state, self._phase = run_dir, state, phase
+        self._steps, self._validate, self._progress = steps, validate, progress
         self._bar_context: AbstractContextManager[Bar] | None = None
         self._bar: Bar | None = None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the phase has had its last epoch."""
+        state, phase = self._state, self._phase
+        return state.epoch >= phase.last_epoch or self._epochs_in_vain() >= phase.patience
+
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        self._bar_context = self._progress.bar(f"epoch {epoch + 1}/{self._epochs}", total=self._steps, unit="step")
+        self._bar_context = self._progress.bar(self._label(epoch + 1), total=self._steps, unit="step")
         self._bar = self._bar_context.__enter__()
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
@@ -65,30 +73,34 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         self.close()
         state = self._state
-        row: dict[str, float] = {"epoch": epoch + 1}
+        row: dict[str, float] = {"epoch": epoch + 1, "phase": self._phase.number}
         row |= {
             ours: float((logs or {})[keras_name]) for keras_name, ours in _LOSSES.items() if keras_name in (logs or {})
         }
-        score = -row["loss"]
-        text = f"epoch {epoch + 1}/{self._epochs}: loss {row['loss']:.4f}"
+        value, text = -row["loss"], f"{self._label(epoch + 1)}: loss {row['loss']:.4f}"
         if self._validate is not None:
-            metrics = self._validate()
-            row |= {"val_mean_iou": metrics.mean_iou, "val_found": metrics.found}
-            score = metrics.mean_iou
-            text += f", validation IoU {metrics.mean_iou:.3f}, found {metrics.found:.0%}"
+            score = self._validate()
+            row |= score.row
+            value, text = score.value, f"{text}, {score.text}"
         state.epoch = epoch + 1
         state.rows.append(row)
-        if score > state.best_score:
-            state.best_score, state.best_epoch = score, epoch + 1
-            state_dir(self._run_dir).mkdir(exist_ok=True)
-            save_weights(self.model, state_dir(self._run_dir) / BEST_NAME)
+        if value > state.best_score:
+            state.best_score, state.best_epoch = value, epoch + 1
+            save_weights(self.model, state_dir(self._run_dir) / self._phase.best_name)
             text += " (best so far)"
         save_state(self._run_dir, self.model, state)
         write_results(self._run_dir / "results.csv", state.rows)
         self._progress.say(text)
-        if state.epoch - state.best_epoch >= self._patience:
-            self._progress.say(f"stopping early: no better score for {self._patience} epochs")
+        if self._epochs_in_vain() >= self._phase.patience:
+            self._progress.say(f"stopping early: no better score for {self._phase.patience} epochs")
             self.model.stop_training = True
+
+    def _epochs_in_vain(self) -> int:
+        return self._state.epoch - max(self._state.best_epoch, self._phase.first_epoch)
+
+    def _label(self, epoch: int) -> str:
+        phase = self._phase
+        return f"{phase.label} {epoch - phase.first_epoch}/{phase.last_epoch - phase.first_epoch}"
 
     def close(self) -> None:
         """End the bar, also when training ends by an error."""

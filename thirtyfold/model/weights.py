@@ -18,20 +18,32 @@ from thirtyfold.progress import Progress
 
 _SOURCE = "https://storage.googleapis.com/tensorflow/keras-applications"
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_LAYOUT = "weights_tf_dim_ordering_tf_kernels"
+# Folder, file and Keras's own MD5 of the weights without the classifying top.
+_PUBLISHED = {
+    "vgg16": ("vgg16", f"vgg16_{_LAYOUT}_notop.h5", "6d6bbae143d832006294945121d1f1fc"),
+    "resnet50": ("resnet", f"resnet50_{_LAYOUT}_notop.h5", "4d473c1dd8becc155b73f8504c6f6626"),
+    "inceptionv3": ("inception_v3", f"inception_v3_{_LAYOUT}_notop.h5", "bcbd6486424b2319ff4ef7d526e38f63"),
+}
+_MOBILENET_WIDTHS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
+
+
+def has_imagenet(backbone: str) -> bool:
+    """Whether ImageNet weights of a backbone were ever published."""
+    return backbone in _PUBLISHED or backbone == "mobilenetv2"
 
 
 def imagenet_download(backbone: str, alpha: float) -> Download:
     """The file for a backbone. Raises :class:`UsageError` if there is none."""
-    if backbone == "vgg16":
-        name = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-        return _imagenet(name, "vgg16", md5="6d6bbae143d832006294945121d1f1fc")
     if backbone == "mobilenetv2":
-        widths = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
-        if alpha not in widths:
-            raise UsageError(f"--alpha {alpha}: ImageNet weights exist for {', '.join(map(str, widths))}")
-        name = f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{float(alpha)}_224_no_top.h5"
-        return _imagenet(name, "mobilenet_v2", md5=None)
-    raise UsageError(f"--backbone {backbone}: has no ImageNet weights; add --weights none")
+        if alpha not in _MOBILENET_WIDTHS:
+            widths = ", ".join(map(str, _MOBILENET_WIDTHS))
+            raise UsageError(f"--alpha {alpha}: ImageNet weights exist for {widths}")
+        return _imagenet(f"mobilenet_v2_{_LAYOUT}_{float(alpha)}_224_no_top.h5", "mobilenet_v2", md5=None)
+    if backbone not in _PUBLISHED:
+        raise UsageError(f"--backbone {backbone}: has no ImageNet weights; add --weights none")
+    folder, name, md5 = _PUBLISHED[backbone]
+    return _imagenet(name, folder, md5=md5)
 
 
 def cache_dir() -> Path:

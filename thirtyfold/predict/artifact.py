@@ -1,25 +1,47 @@
 """The files of a run folder that a finished model is made of.
 
-``model.tflite`` takes one letterboxed picture, uint8 RGB (1, size, size, 3), with the
-preprocessing inside; ``model.json`` says what its outputs mean. Nothing of a run is
-ever executed: the weights are numbers, and everything else is JSON.
+Each form of the model (``forms.py``) takes one letterboxed picture with the preprocessing
+inside; ``model.json`` says what its outputs mean, which form runs, and the hash of each.
+Nothing of a run is ever executed: the weights are numbers, and everything else is JSON.
+
+A file may be a link to another place (the cache of the Hugging Face hub is made of such links):
+whatever it leads to has to be a plain file with the hash that ``model.json`` says.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
+import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from thirtyfold import files
-from thirtyfold.errors import ModelError
+from thirtyfold.errors import ModelError, UsageError
+from thirtyfold.predict.calibration import Calibration
+from thirtyfold.predict.forms import AUTO, FORM_FILES, LITERT, RUNNABLE
 from thirtyfold.workspace import MODEL_CARD
 
-FORMAT = 1
-TFLITE_NAME = "model.tflite"
+# 2: several forms. 1 had model.tflite alone, its hash in a field of its own.
+FORMAT = 2
+# Larger files are refused before they are read. The largest model of ours, VGG16 from nothing, has 0.3 GB.
+MAX_CARD_BYTES = 32 * 2**20
+MAX_FORM_BYTES = 2 * 2**30
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormFile:
+    """What ``model.json`` says of one form: the hash of its file, and what its numbers are.
+
+    ``numbers`` is ``float32``, ``float16``, ``int8 weights`` (dynamic range) or ``int8`` (weights and activations).
+    """
+
+    sha256: str
+    numbers: str = "float32"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,17 +50,21 @@ class Artifact:
 
     ``decoder`` names the function of ``predict.decoders`` that reads the outputs, with
     ``decoder_options``. ``size`` is the side of the model's input square in pixels,
-    ``score_threshold`` what ``predict`` and ``live`` show from. ``sha256`` is the hash
-    of ``model.tflite``. ``metrics`` holds figures of the evaluation by name.
+    ``score_threshold`` what ``predict`` and ``live`` show from. ``forms`` are the forms it
+    comes in by file name, ``runs`` the one that is run unless a person asks for another. ``metrics``
+    holds figures of the evaluation by name. ``calibration`` is that of
+    :class:`thirtyfold.predict.calibration.Calibration`; empty: scores are as the network gives them.
     """
 
     task: str
     classes: tuple[str, ...]
     size: int
     decoder: str
-    sha256: str
+    forms: Mapping[str, FormFile]
+    runs: str = LITERT
     decoder_options: Mapping[str, Any] = field(default_factory=dict)
     score_threshold: float = 0.5
+    calibration: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -51,36 +77,82 @@ def write_artifact(run_dir: Path, artifact: Artifact) -> None:
 
 
 def read_artifact(run_dir: Path) -> Artifact:
-    """Read and check ``model.json`` and the hash of ``model.tflite``. Raises :class:`ModelError`."""
+    """Read and check ``model.json`` and the form that runs. Raises :class:`ModelError`."""
     return load_artifact(run_dir)[0]
 
 
-def load_artifact(run_dir: Path) -> tuple[Artifact, bytes]:
-    """As :func:`read_artifact`, with the bytes of ``model.tflite`` that were checked."""
+def load_artifact(run_dir: Path, form: str = AUTO) -> tuple[Artifact, bytes]:
+    """As :func:`read_artifact`, with the bytes of the form that were checked.
+
+    ``form`` is ``auto`` (what ``model.json`` says) or a name of :data:`thirtyfold.predict.forms.RUNNABLE`.
+    """
+    artifact = read_card(run_dir)
+    return artifact, read_form(run_dir, artifact, runnable_file(artifact, form))
+
+
+def runnable_file(artifact: Artifact, form: str) -> str:
+    """The file name that ``form`` stands for. Raises :class:`UsageError` where it is unknown."""
+    if form == AUTO:
+        return artifact.runs
+    if form not in RUNNABLE:
+        raise UsageError(f"--form {form}: one of {AUTO}, {', '.join(RUNNABLE)} was expected")
+    return RUNNABLE[form]
+
+
+def read_card(run_dir: Path) -> Artifact:
+    """Read and check ``model.json`` alone. Raises :class:`ModelError`."""
     path = run_dir / MODEL_CARD
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raw = json.loads(read_plain(path, MAX_CARD_BYTES).decode("utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise ModelError(f"{path}: cannot be read ({error}); train again, or copy the whole run folder") from error
-    if not isinstance(raw, dict) or raw.get("format") != FORMAT:
+    if not isinstance(raw, dict) or raw.get("format") not in (1, FORMAT):
         raise ModelError(f"{path}: was written by another version of thirtyfold; update, or train again")
+    if raw["format"] == 1:
+        raw["forms"] = {LITERT: {"sha256": raw.pop("sha256", None)}}
+        raw["format"] = FORMAT
     known = {item.name for item in fields(Artifact)}
     if unknown := sorted(set(raw) - known):
         raise ModelError(f"{path}: has fields this version does not know ({', '.join(unknown)}); update thirtyfold")
     try:
-        artifact = Artifact(**{**raw, "classes": tuple(str(name) for name in raw["classes"])})
+        forms = {name: FormFile(**form) for name, form in raw["forms"].items()}
+        artifact = Artifact(**{**raw, "classes": tuple(str(name) for name in raw["classes"]), "forms": forms})
+        Calibration.from_dict(artifact.calibration)
         plausible = 8 <= int(artifact.size) <= 4096 and 0 <= float(artifact.score_threshold) <= 1 and artifact.classes
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{path}: a field is missing or wrong ({error}); train again") from error
     if not plausible:
         raise ModelError(f"{path}: its size, threshold or classes make no sense; train again")
-    weights = run_dir / TFLITE_NAME
+    # A name from outside is looked up, never opened: it could lead anywhere.
+    if foreign := sorted(set(forms) - set(FORM_FILES.values())):
+        raise ModelError(f"{path}: names forms this version does not know ({', '.join(foreign)}); update thirtyfold")
+    if artifact.runs not in RUNNABLE.values() or artifact.runs not in forms:
+        raise ModelError(f"{path}: says that {artifact.runs!r} runs, which is none of its forms; train again")
+    if any(not _SHA256.fullmatch(str(form.sha256)) for form in forms.values()):
+        raise ModelError(f"{path}: the hash of a form is missing or wrong; train again")
+    return artifact
+
+
+def read_form(run_dir: Path, artifact: Artifact, file: str) -> bytes:
+    """The bytes of one form, of the hash that ``model.json`` says. Raises :class:`ModelError`."""
+    path = run_dir / file
+    if file not in artifact.forms:
+        to = next(name for name, known in FORM_FILES.items() if known == file)
+        raise ModelError(f"{path}: the run has no such form; make it with `thirtyfold export {run_dir} --to {to}`")
+    data = read_plain(path, MAX_FORM_BYTES)
+    if hashlib.sha256(data).hexdigest() != artifact.forms[file].sha256:
+        raise ModelError(f"{path}: is not the file that was trained (its hash differs); copy it again or train again")
+    return data
+
+
+def read_plain(path: Path, limit: int) -> bytes:
+    """The bytes of a plain file of at most ``limit`` bytes. Raises :class:`ModelError` for any other."""
     try:
-        data = weights.read_bytes()
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ModelError(f"{path}: is no plain file; copy the whole run folder")
+        if status.st_size > limit:
+            raise ModelError(f"{path}: is larger than {limit // 2**20} MB, which no model of ours is; train again")
+        return path.read_bytes()
     except OSError as error:
-        raise ModelError(f"{weights}: cannot be read ({error.strerror or error}); copy the whole run folder") from error
-    if hashlib.sha256(data).hexdigest() != artifact.sha256:
-        raise ModelError(
-            f"{weights}: is not the file that was trained (its hash differs); copy it again or train again"
-        )
-    return artifact, data
+        raise ModelError(f"{path}: cannot be read ({error.strerror or error}); copy the whole run folder") from error

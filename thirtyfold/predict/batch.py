@@ -12,7 +12,9 @@ from thirtyfold import files
 from thirtyfold.drawing import draw_annotations
 from thirtyfold.errors import ImageError, NothingToDo, UsageError
 from thirtyfold.images import Pixels, encode_jpeg, is_image, read_rgb
+from thirtyfold.predict.chain import THEN, Chain, DetectorAsSecond, caption, full_label, in_its_colour, verdict_of
 from thirtyfold.predict.detectors import Detector, Model, open_detector
+from thirtyfold.predict.forms import AUTO
 from thirtyfold.progress import SILENT, Progress
 from thirtyfold.sample import Annotation, Sample
 
@@ -57,7 +59,9 @@ class PredictResult:
         for sample in self.samples:
             for annotation in sample.annotations or ():
                 box = ", ".join(f"{value:.0f}" for value in annotation.box_xyxy)
-                rows.append((str(sample.image_path), annotation.label, f"{annotation.score or 0:.2f}", box))
+                verdict = verdict_of(annotation)
+                score = annotation.score if verdict is None else verdict.score
+                rows.append((str(sample.image_path), full_label(annotation), f"{score or 0:.2f}", box))
             if not sample.annotations:
                 rows.append((str(sample.image_path), "nothing", "", ""))
         return rows
@@ -68,10 +72,12 @@ def predict_paths(
     model: Model,
     *,
     threshold: float | None = None,
+    form: str = AUTO,
+    then: Model | None = None,
     save_dir: Path | None = None,
     progress: Progress = SILENT,
 ) -> PredictResult:
-    """Find the objects in pictures and in folders of pictures.
+    """Find the objects in pictures and in folders of pictures; a second model, ``then``, looks at each of them.
 
     With ``save_dir`` the pictures with their boxes are written there as JPEG, under the
     names they have below their folder. A picture that can't be read becomes one of
@@ -82,7 +88,10 @@ def predict_paths(
     if threshold is not None and not 0 <= threshold <= 1:
         raise UsageError(f"--threshold {threshold}: a score between 0 and 1 was expected")
     pictures = find_pictures(sources, save_dir=save_dir)
-    predictor = open_detector(model, threshold=threshold, progress=progress)
+    predictor = open_detector(model, threshold=threshold, form=form, progress=progress)
+    if then is not None:
+        second = DetectorAsSecond(open_detector(then, progress=progress))
+        predictor = Chain(predictor, second, remember=False, limit=None)
     samples: list[Sample] = []
     problems: list[ImageError] = []
     saver = Saver(save_dir, {picture.path.resolve() for picture in pictures}) if save_dir is not None else None
@@ -97,7 +106,9 @@ def predict_paths(
                 sample = _sample(picture.path, pixels, predictor)
                 samples.append(sample)
                 if saver is not None:
-                    saver.save(picture.relative, draw_annotations(pixels, sample.annotations or ()))
+                    found = sample.annotations or ()
+                    drawn = draw_annotations(pixels, [*map(in_its_colour, found)], texts=[*map(caption, found)])
+                    saver.save(picture.relative, drawn)
             bar.advance()
     if saver is not None:
         progress.say(f"{len(saver.written)} pictures with their boxes are in {save_dir}")
@@ -180,11 +191,14 @@ def _sample(path: Path, pixels: Pixels, predictor: Detector) -> Sample:
 
 
 def _annotation_dict(annotation: Annotation) -> dict[str, Any]:
+    verdict = verdict_of(annotation)
+    said = None if verdict is None else {"label": verdict.label, "score": round(verdict.score, 4)}
     return {
         "label": annotation.label,
         "kind": annotation.kind,
         "points": [[round(x, 2), round(y, 2)] for x, y in annotation.points],
         "score": None if annotation.score is None else round(annotation.score, 4),
+        **({THEN: said} if THEN in annotation.extra else {}),
     }
 
 

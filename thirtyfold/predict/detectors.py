@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from thirtyfold.download import Download, cache_dir, obtain
-from thirtyfold.errors import ModelError, NotInstalledError
+from thirtyfold.errors import ModelError, NotInstalledError, UsageError
+from thirtyfold.predict.forms import AUTO
 from thirtyfold.progress import SILENT, Progress
 from thirtyfold.sample import Annotation, BoxXyxy
-from thirtyfold.workspace import DEFAULT_RUNS, find_run
+from thirtyfold.workspace import DEFAULT_RUNS, MODEL_CARD, find_run
 
 if TYPE_CHECKING:
     from thirtyfold.images import Pixels
@@ -165,7 +166,7 @@ def find_model(name: Model, runs_dir: Path = DEFAULT_RUNS) -> Model:
     """
     if str(name) in READY:
         return str(name)
-    if Path(name).suffix.lower() == ".onnx":
+    if Path(name).suffix.lower() == ".onnx" and not (Path(name).parent / MODEL_CARD).is_file():
         if not Path(name).is_file():
             raise ModelError(f"{name}: no such file")
         return Path(name)
@@ -175,12 +176,16 @@ def find_model(name: Model, runs_dir: Path = DEFAULT_RUNS) -> Model:
         raise ModelError(f"{error}; faces are found without training by --model {' or '.join(READY)}") from error
 
 
-def open_detector(model: Model, *, threshold: float | None = None, progress: Progress = SILENT) -> Detector:
-    """What :func:`find_model` found, ready to be called.
+def open_detector(
+    model: Model, *, threshold: float | None = None, form: str = AUTO, progress: Progress = SILENT
+) -> Detector:
+    """What :func:`find_model` found, ready to be called; ``form`` is that of a run (``predict/forms.py``).
 
     Raises :class:`ModelError` for a file or run that is wrong, and :class:`NotInstalledError` where a
     file that is fetched once cannot be.
     """
+    if form != AUTO and (str(model) in READY or Path(model).suffix.lower() == ".onnx"):
+        raise UsageError(f"--form {form}: {model} comes in one form only; leave --form out")
     if isinstance(model, str) and model in READY:
         return READY[model](threshold, progress)
     path = Path(model)
@@ -191,7 +196,7 @@ def open_detector(model: Model, *, threshold: float | None = None, progress: Pro
             raise ModelError(f"{path}: cannot be read ({error.strerror or error})") from error
     from thirtyfold.predict.runtime import load
 
-    return load(path, threshold=threshold)
+    return load(path, threshold=threshold, form=form)
 
 
 def _for_finder(pixels: Pixels) -> tuple[Pixels, float]:

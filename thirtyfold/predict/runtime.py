@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 from thirtyfold.errors import ModelError, NotInstalledError
 from thirtyfold.images import letterbox
 from thirtyfold.native_noise import LITERT_CHAT, without_lines
-from thirtyfold.predict.artifact import TFLITE_NAME, Artifact, load_artifact
+from thirtyfold.predict.artifact import Artifact, load_artifact, runnable_file
+from thirtyfold.predict.calibration import Calibration, calibrate
 from thirtyfold.predict.decoders import DECODERS, Array, Placement
+from thirtyfold.predict.forms import AUTO
 from thirtyfold.sample import Annotation
 
 if TYPE_CHECKING:
@@ -31,7 +33,8 @@ class Predictor:
 
     ``threshold`` is the score from which something counts as found: the model's own
     unless :func:`load` was given another. ``model_ms`` is how long the network itself took
-    for the last picture, in milliseconds.
+    for the last picture, in milliseconds. Scores are calibrated where ``model.json`` has a
+    ``calibration``, and thresholds are thresholds of calibrated scores.
     """
 
     def __init__(self, artifact: Artifact, weights: bytes, *, name: str, threshold: float | None = None) -> None:
@@ -41,6 +44,7 @@ class Predictor:
         self._interpreter = _interpreter(weights, name)
         self._input, self._outputs = _tensors(self._interpreter, artifact, name)
         self._decoder = DECODERS[artifact.decoder]
+        self.calibration = Calibration.from_dict(artifact.calibration)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -55,13 +59,13 @@ class Predictor:
         height, width = pixels.shape[:2]
         square, scale, offset_xy = letterbox(pixels, self.artifact.size)
         placement = Placement(size=self.artifact.size, scale=scale, offset_xy=offset_xy, image_wh=(width, height))
-        return self._decoder.decode(
-            self.outputs(square),
-            self.artifact.classes,
-            self.threshold if threshold is None else threshold,
-            self.artifact.decoder_options,
-            placement,
+        wanted = self.threshold if threshold is None else threshold
+        # The decoder compares raw scores; a hair lower, so that rounding there and back loses nothing.
+        raw_threshold = wanted if self.calibration.is_identity else self.calibration.undo(wanted) - 1e-9
+        found = self._decoder.decode(
+            self.outputs(square), self.artifact.classes, raw_threshold, self.artifact.decoder_options, placement
         )
+        return found if self.calibration.is_identity else calibrate(found, self.calibration, threshold=wanted)
 
     def outputs(self, square: Pixels) -> dict[str, Array]:
         """The network's raw outputs by name for one letterboxed picture, uint8 (size, size, 3)."""
@@ -73,14 +77,15 @@ class Predictor:
         return outputs
 
 
-def load(run_dir: Path, *, threshold: float | None = None) -> Predictor:
-    """The model of a finished run folder.
+def load(run_dir: Path, *, threshold: float | None = None, form: str = AUTO) -> Predictor:
+    """The model of a finished run folder, in the ``form`` that :func:`load_artifact` knows.
 
     Raises :class:`ModelError` if a file is missing, corrupt or does not fit the others, and
     :class:`NotInstalledError` without LiteRT.
     """
-    artifact, weights = load_artifact(run_dir)
-    return Predictor(artifact, weights, name=str(run_dir / TFLITE_NAME), threshold=threshold)
+    artifact, weights = load_artifact(run_dir, form)
+    name = str(run_dir / runnable_file(artifact, form))
+    return Predictor(artifact, weights, name=name, threshold=threshold)
 
 
 def _interpreter(weights: bytes, name: str) -> Any:
@@ -94,7 +99,7 @@ def _interpreter(weights: bytes, name: str) -> Any:
     try:
         with without_lines(LITERT_CHAT):
             # From the bytes whose hash was checked: the file may change meanwhile.
-            interpreter = Interpreter(model_content=weights, num_threads=_threads())
+            interpreter = Interpreter(model_content=weights, num_threads=thread_count())
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise ModelError(f"{name}: is not a model that LiteRT can run ({error}); export or train it again") from error
@@ -121,7 +126,8 @@ def _tensors(interpreter: Any, artifact: Artifact, name: str) -> tuple[int, dict
     last = {"scores": len(artifact.classes), "boxes": 4}
     for output, rank in DECODERS[artifact.decoder].output_ranks.items():
         shape = _shape(outputs[output]) if output in outputs else ()
-        if len(shape) != rank or shape[0] != 1 or shape[-1] != last[output]:
+        numbers = outputs[output]["dtype"].__name__ if output in outputs else ""
+        if len(shape) != rank or shape[0] != 1 or shape[-1] != last[output] or numbers != "float32":
             raise ModelError(
                 f"{name}: gives {_described(outputs)}, but model.json says {len(artifact.classes)} classes and the "
                 f"decoder {artifact.decoder!r}; export it again"
@@ -135,10 +141,11 @@ def _shape(details: Mapping[str, Any]) -> tuple[int, ...]:
 
 
 def _described(tensors: Mapping[str, Mapping[str, Any]]) -> str:
-    return ", ".join(f"{name} {_shape(details)}" for name, details in tensors.items()) or "nothing"
+    return ", ".join(f"{name} {_shape(it)} {it['dtype'].__name__}" for name, it in tensors.items()) or "nothing"
 
 
-def _threads() -> int:
+def thread_count() -> int:
+    """The threads that a model is run by."""
     # The cores this process may use, which in a container are fewer than the machine has.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, MAX_THREADS)

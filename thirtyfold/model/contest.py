@@ -1,0 +1,304 @@
+"""Runs and ready detectors judged on the same photos by the same code: what `thirtyfold evaluate` does."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from thirtyfold import files
+from thirtyfold.errors import FileDataError, ModelError, UsageError
+from thirtyfold.model.evaluate import Judged, best_threshold
+from thirtyfold.model.evaluate_options import EvaluateOptions
+from thirtyfold.model.held_out import HeldOut, learned_hashes, photos_of_dataset, photos_of_run
+from thirtyfold.model.judge import judge_photos
+from thirtyfold.model.metrics.labels import ANY, as_any, comparable, labels_in
+from thirtyfold.model.metrics.part import PartFigures, part_figures
+from thirtyfold.model.provenance import PHOTOS_NAME, file_hash
+from thirtyfold.model.report.page import number
+from thirtyfold.predict.artifact import read_card
+from thirtyfold.predict.detectors import Detector, find_model, open_detector
+from thirtyfold.predict.runtime import Predictor
+from thirtyfold.progress import SILENT, Progress
+from thirtyfold.sample import Sample
+from thirtyfold.workspace import DEFAULT_RUNS, find_run
+
+RESULT_NAME = "evaluation.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contestant:
+    """A model and its figures. ``threshold_from`` and ``note`` say how it was judged; ``model_ms`` is a median.
+
+    ``again``: a second line of a model, judged whatever the labels.
+    """
+
+    name: str
+    threshold: float
+    threshold_from: str
+    figures: PartFigures
+    note: str = ""
+    model_ms: float | None = None
+    again: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "threshold": self.threshold,
+            "threshold_from": self.threshold_from,
+            "note": self.note,
+            "model_ms": None if self.model_ms is None else round(self.model_ms, 2),
+            **self.figures.to_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateResult:
+    """``contestants`` in the order asked for; ``folder`` holds the report. ``problems`` are photos left out."""
+
+    dataset: str
+    part: str
+    photos: int
+    contestants: tuple[Contestant, ...]
+    statements: tuple[str, ...]
+    warnings: tuple[str, ...]
+    folder: Path
+    foreign: bool = False
+    run: str | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
+    problems: tuple[FileDataError, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """What ``evaluation.json`` holds and ``--json`` prints."""
+        return {
+            "dataset": self.dataset,
+            "part": self.part,
+            "photos": self.photos,
+            "run": self.run,
+            "foreign": self.foreign,
+            "statements": list(self.statements),
+            "warnings": list(self.warnings),
+            "models": [contestant.to_dict() for contestant in self.contestants],
+            "problems": [str(problem) for problem in self.problems],
+            "folder": str(self.folder),
+        }
+
+    def title(self) -> str:
+        what = {"test": "test photos", "val": "validation photos", "all": "photos"}[self.part]
+        return f"Evaluated on {self.photos} {what} of {Path(self.dataset).name}"
+
+    def remarks(self) -> list[str]:
+        """What is to be thought of the table, a line each, and where the report is."""
+        about = dict.fromkeys(
+            note for contestant in self.contestants if (note := contestant.figures.figures["intervals"]["note"])
+        )
+        problems = [f"{len(self.problems)} photos could not be read, first {self.problems[0]}"] if self.problems else []
+        notes = [f"Intervals: {note}." for note in about]
+        return [*self.statements, *self.warnings, *notes, *problems, f"report: {self.folder / 'report.html'}"]
+
+    def columns(self) -> tuple[str, ...]:
+        return ("model, from score", "mean IoU", "found", "right", "AP50", "AP", "false boxes", "ms")
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """A line a model, for a table, with 95 % intervals below the figures that are read first."""
+        rows: list[tuple[str, ...]] = []
+        for one in self.contestants:
+            figures = one.figures.figures
+            rows.append(
+                (
+                    f"{one.name}\n{one.threshold:.2f}",
+                    number(figures["mean_iou"], ".3f") + _interval(figures, "mean_iou", 1, ""),
+                    number(figures["found"], ".0%") + _interval(figures, "found", 100, "%"),
+                    number(figures["precision"], ".0%"),
+                    number(figures["ap50"], ".3f") + _interval(figures, "ap50", 1, ""),
+                    number(figures["ap"], ".3f"),
+                    number(figures["false_positives_per_photo"], ".2f"),
+                    number(one.model_ms, ".1f"),
+                )
+            )
+        return rows
+
+
+def evaluate(options: EvaluateOptions, *, runs_dir: Path = DEFAULT_RUNS, progress: Progress = SILENT) -> EvaluateResult:
+    """Judge, write ``evaluation.json``, ``report.html`` and ``plots/`` into a new folder, and return the figures.
+
+    The folder is ``options.out``, else the next free ``evaluation-N`` of the run, or of ``runs_dir`` without one.
+    Raises :class:`ModelError`, :class:`DataError`, :class:`UsageError`, :class:`NotInstalledError`.
+    """
+    runs = [find_run(name, runs_dir) for name in ((options.run,) if options.run else ()) + options.against]
+    held_out = _photos(options, runs)
+    entered = [(_run_name(run), open_detector(run)) for run in runs]
+    entered += [
+        (Path(name).stem, open_detector(find_model(name, runs_dir), progress=progress)) for name in options.baselines
+    ]
+    if len({name for name, _ in entered}) < len(entered):
+        raise UsageError("a model is named twice; name each one once")
+    folder = _new_folder(options.out, runs[0] if runs else runs_dir, held_out)
+    problems: list[FileDataError] = list(held_out.problems)
+    judging = _Judging(held_out, options.threshold, problems, progress)
+    judged = [judging.judge(name, detector) for name, detector in entered]
+    result = EvaluateResult(
+        dataset=str(held_out.dataset.root),
+        part=held_out.part,
+        photos=len(held_out.photos),
+        contestants=tuple(_on_equal_terms(judged)),
+        statements=held_out.statements,
+        warnings=(*held_out.warnings, *_said_of(judged)),
+        folder=folder,
+        foreign=held_out.foreign,
+        run=str(runs[0]) if runs else None,
+        training=dict(read_card(runs[0]).training) if runs else {},
+        problems=tuple({problem.path: problem for problem in problems}.values()),
+    )
+    files.write_json(folder / RESULT_NAME, result.to_dict())
+    _write_report(result)
+    return result
+
+
+def _write_report(result: EvaluateResult) -> None:
+    from thirtyfold.model.report.evaluated import write_evaluation  # it takes this module's types
+
+    write_evaluation(result)
+
+
+def _photos(options: EvaluateOptions, runs: Sequence[Path]) -> HeldOut:
+    """What to judge on, and that no run has learned from it."""
+    held_out = None
+    if runs:
+        training = read_card(runs[0]).training
+        held_out = photos_of_run(runs[0], training, dataset=options.dataset, part=options.part)
+    if held_out is None:
+        return _photos_of_another(options, runs)
+    for run in runs[1:]:
+        known = learned_hashes(run, parts=("train",) if held_out.part == "val" else ("train", "val"))
+        seen = [photo for photo in held_out.photos if file_hash(photo.image_path) in known]
+        if seen:
+            raise ModelError(
+                f"{run}: has learned from {len(seen)} of these {len(held_out.photos)} photos, first "
+                f"{seen[0].image_path.name}, so comparing it on them would flatter it; train both on one split"
+            )
+    return held_out
+
+
+def _photos_of_another(options: EvaluateOptions, runs: Sequence[Path]) -> HeldOut:
+    """The photos of a dataset that no run was trained on, without those that one of them has learned from."""
+    learned: set[str] = set()
+    unknown = []
+    for run in runs:
+        if (run / PHOTOS_NAME).is_file():
+            learned |= learned_hashes(run)
+        else:
+            unknown.append(
+                f"{_run_name(run)} does not say what it was trained on, so nobody knows whether it has learned from "
+                "these photos; if it has, its figures flatter."
+            )
+    name = _run_name(runs[0]) if runs else None
+    held_out = photos_of_dataset(options.dataset or Path(), part=options.part, learned=learned, run_name=name)
+    return replace(held_out, warnings=(*held_out.warnings, *unknown))
+
+
+class _Judging:
+    """Judges one model after the other on the same photos."""
+
+    def __init__(
+        self, held_out: HeldOut, threshold: float | None, problems: list[FileDataError], progress: Progress
+    ) -> None:
+        self._held_out, self._threshold, self._problems, self._progress = held_out, threshold, problems, progress
+
+    def judge(self, name: str, detector: Detector) -> Contestant:
+        model_ms: list[float] = []
+        judged = self._judge(detector, self._held_out.photos, f"judging {name}", model_ms)
+        if not judged:
+            raise FileDataError(self._held_out.dataset.root, "none of the photos to judge on can be read")
+        threshold, threshold_from = self._threshold_of(detector, judged, name)
+        fair = comparable(judged, detector.classes)
+        calibration = detector.calibration if isinstance(detector, Predictor) else None
+        return Contestant(
+            name=name,
+            threshold=threshold,
+            threshold_from=threshold_from,
+            figures=part_figures(fair.judged, fair.labels, threshold, calibration=calibration),
+            note=fair.note,
+            model_ms=statistics.median(model_ms),
+        )
+
+    def _threshold_of(self, detector: Detector, judged: Sequence[Judged], name: str) -> tuple[float, str]:
+        if self._threshold is not None:
+            return self._threshold, "given"
+        if isinstance(detector, Predictor):
+            return detector.threshold, "chosen in training"
+        if not self._held_out.val:
+            return detector.threshold, "its own"
+        # The same right as a trained model had: validation photos to choose by.
+        same = self._held_out.part == "val"
+        val = judged if same else self._judge(detector, self._held_out.val, f"threshold of {name}", [])
+        return best_threshold(comparable(val, detector.classes).judged), "chosen on validation"
+
+    def _judge(self, detector: Detector, samples: Sequence[Sample], label: str, model_ms: list[float]) -> list[Judged]:
+        return judge_photos(
+            detector, samples, problems=self._problems, model_ms=model_ms, progress=self._progress, label=label
+        )
+
+
+def _on_equal_terms(contestants: Sequence[Contestant]) -> list[Contestant]:
+    """Where one was judged whatever the labels, a second line of the others that is judged so, too."""
+    if not any(ANY in contestant.figures.figures["classes"] for contestant in contestants):
+        return list(contestants)
+    result = []
+    for contestant in contestants:
+        result.append(contestant)
+        labels = labels_in(contestant.figures.judged)
+        if labels != [ANY] and len(contestants) > 1:
+            figures = part_figures(as_any(contestant.figures.judged), (ANY,), contestant.threshold)
+            again = replace(contestant, name=f"{contestant.name} (any label)", figures=figures, note="", again=True)
+            result.append(again)
+    return result
+
+
+def _said_of(contestants: Sequence[Contestant]) -> list[str]:
+    named: dict[str, list[str]] = {}
+    for contestant in contestants:
+        named.setdefault(contestant.note, []).append(contestant.name)
+    return [f"{', '.join(names)}: {note}." for note, names in named.items() if note]
+
+
+def _run_name(run: Path) -> str:
+    return f"{run.resolve().parent.name}/{run.resolve().name}"
+
+
+def _new_folder(out: Path | None, beside: Path, held_out: HeldOut) -> Path:
+    """A folder that was not there before, and not among anybody's photos."""
+    if out is not None:
+        if out.resolve().is_relative_to(held_out.dataset.root.resolve()):
+            raise UsageError(f"--out {out}: lies in the dataset, where nothing is written; choose a folder elsewhere")
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise UsageError(f"--out {out}: is there already; choose a new folder")
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise files.writing_failed(out, error) from error
+        return out
+    number = 0
+    while True:
+        number += 1
+        folder = beside / f"evaluation-{number}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise files.writing_failed(folder, error) from error
+        return folder
+
+
+def _interval(figures: Mapping[str, Any], key: str, times: int, unit: str) -> str:
+    """An interval short enough for a terminal of 80 columns: ``.06–.10`` or ``8–14%``."""
+    bounds = figures["intervals"].get(key)
+    if not bounds:
+        return ""
+    if times == 100:
+        return f"\n{bounds[0] * 100:.0f}–{bounds[1] * 100:.0f}{unit}"
+    low, high = (f"{bound:.2f}".removeprefix("0") for bound in bounds)
+    return f"\n{low}–{high}"

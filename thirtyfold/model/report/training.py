@@ -1,0 +1,123 @@
+"""The page of a training: what was trained on what, and how good it is on photos it has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from thirtyfold.model.evaluation import Evaluation
+from thirtyfold.model.report.page import Page, Row, Statement
+from thirtyfold.predict.artifact import Artifact
+
+PART_NAMES = {"val": "validation photos", "test": "test photos"}
+_NAMED_PROBLEMS = 5
+_STEPS = {"inputs": "reading photos, features"}
+
+
+def training_page(run_dir: Path, artifact: Artifact, evaluation: Evaluation) -> Page:
+    """The page without its plots and pictures."""
+    training = artifact.training
+    options = training["options"]
+    part = detail_part(evaluation)
+    return Page(
+        title=f"{artifact.task} run {run_dir.name}" + (f": {training['dataset']}" if training.get("dataset") else ""),
+        lead=(
+            f"{options['backbone']}, {options['heads']} heads, {artifact.size} px, labels "
+            f"{', '.join(artifact.classes)}. Trained on {training['train_photos']} photos ({training['copies']} of "
+            f"them copies), {training['epochs_done']} epochs, the best was epoch {training['best_epoch']}. Boxes are "
+            f"shown from a score of {artifact.score_threshold:.2f}."
+        ),
+        statements=[split_statement(training), *_left_out(training), *evaluation_statements(evaluation)],
+        rows=[
+            Row(name=PART_NAMES[name], figures=figures.figures, threshold_from="" if name == "test" else "chosen here")
+            for name, figures in evaluation.parts.items()
+        ],
+        detail_name=PART_NAMES.get(part, ""),
+        detail=evaluation.parts[part].figures if part else {},
+        facts=_facts(artifact),
+    )
+
+
+def detail_part(evaluation: Evaluation) -> str:
+    """The part that is shown in detail: test, else validation, else none."""
+    return next((part for part in ("test", "val") if part in evaluation.parts), "")
+
+
+def split_statement(training: Mapping[str, Any]) -> Statement:
+    """Whether photos of one visit to the camera stand on both sides."""
+    if training["split_leak_free"]:
+        return Statement(text=f"Split by {training['split']}: no capture session stands on both sides.")
+    return Statement(
+        text=f"Split by {training['split']}. Neighbouring photos stand on both sides, so the figures flatter: "
+        "capture a second session to know how good the model is.",
+        warns=True,
+    )
+
+
+def _left_out(training: Mapping[str, Any]) -> list[Statement]:
+    """Photos that the training itself could not read; each stands there with its reason."""
+    left_out = training.get("left_out", [])
+    if not left_out:
+        return []
+    more = f", and {len(left_out) - _NAMED_PROBLEMS} more" if len(left_out) > _NAMED_PROBLEMS else ""
+    named = "; ".join(Path(str(problem)).name for problem in left_out[:_NAMED_PROBLEMS])
+    return [Statement(text=f"{len(left_out)} photos were left out of the training: {named}{more}.", warns=True)]
+
+
+def evaluation_statements(evaluation: Evaluation) -> list[Statement]:
+    """What is to be thought of the figures."""
+    statements = [Statement(text=_sentence(note), warns=True) for note in evaluation.notes]
+    if evaluation.problems:
+        named = ", ".join(problem.path.name for problem in evaluation.problems[:_NAMED_PROBLEMS])
+        more = len(evaluation.problems) - _NAMED_PROBLEMS
+        text = f"{len(evaluation.problems)} photos could not be read and are in no figure: {named}"
+        statements.append(Statement(text=text + (f" and {more} more." if more > 0 else "."), warns=True))
+    return [*statements, Statement(text=_sentence(f"scores: {evaluation.fitted.note}"))]
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:] + "."
+
+
+def _facts(artifact: Artifact) -> list[tuple[str, dict[str, str]]]:
+    training = artifact.training
+    data = {
+        "photos": f"{training['train_photos']} to train on, {training['copies']} of them copies; "
+        f"{training['val_photos']} to validate, {training['test_photos']} to test",
+        "split": str(training["split"]),
+        "fingerprint": str(training["data_fingerprint"]),
+    }
+    facts = [("Data", data)]
+    if seconds := training.get("seconds"):
+        facts.append(("Time", {_STEPS.get(name, name): f"{value:.1f} s" for name, value in seconds.items()}))
+    facts.append(("The exported model", _export_facts(artifact)))
+    chosen = {
+        name: ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        for name, value in training["options"].items()
+        if value not in (None, "", [], ())
+    }
+    machine = {str(name): str(value) for name, value in training.get("machine", {}).items()}
+    return [*facts, ("Options", chosen), ("Machine and versions", {**machine, **artifact.versions})]
+
+
+def _export_facts(artifact: Artifact) -> dict[str, str]:
+    facts = {}
+    if agreement := artifact.metrics.get("tflite_against_keras"):
+        facts["against Keras"] = (
+            f"on {agreement['photos']} photos boxes differ by at most {agreement['largest_box_difference_px']} px of "
+            f"the {artifact.size} px input, scores by at most {agreement['largest_score_difference']}"
+        )
+    measured = artifact.metrics.get("forms", {})
+    for name, form in artifact.forms.items():
+        figures = measured.get("files", {}).get(name, {})
+        said = [form.numbers]
+        if "bytes" in figures:
+            said.append(f"{figures['bytes'] / 1e6:.1f} MB")
+        if "ms" in figures:
+            said.append(f"{figures['ms']:.1f} ms a photo")
+        if "mean_iou" in figures:
+            said.append(f"validation IoU {figures['mean_iou']:.3f}")
+        facts[name] = f"{', '.join(said)}; SHA-256 {form.sha256[:16]}…"
+    because = f", as {measured['because']}" if measured.get("because") else ""
+    return {**facts, "what runs": f"{artifact.runs}{because}"}
