@@ -31,6 +31,7 @@ $(VENV)/.ready-tests: $(VENV)/.ready scripts/system_libraries.sh
 # The figures of the README and docs, measured again; needs the real photos (see CONTRIBUTING.md).
 proof: $(VENV)/.ready
 	$(BIN)/python benchmarks/road.py
+	$(BIN)/python benchmarks/train.py --vgg16
 
 # Each against its baseline, in one run. RUN and SOURCE: a trained model and a video it finds something in.
 RUN ?= demo/1/runs/detect/1

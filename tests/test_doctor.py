@@ -193,7 +193,7 @@ def test_cached_weights_are_found_and_missing_ones_are_a_note(tmp_path: Path) ->
     empty = doctor.check_weights(tmp_path)
     assert (empty.ok, "--weights none" in empty.mend) == (None, True)
     (tmp_path / "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5").write_bytes(b"x" * 2_000_000)
-    (tmp_path / "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5").write_bytes(b"x")
+    (tmp_path / "resnet101_weights_tf_dim_ordering_tf_kernels_notop.h5").write_bytes(b"x")
     full = doctor.check_weights(tmp_path)
     assert full.ok is True
     assert "VGG16 2 MB" in full.found

@@ -35,7 +35,7 @@ def test_wayland_alone_is_a_screen_but_not_for_opencv(monkeypatch: pytest.Monkey
 def test_an_opencv_without_windows_cannot_show_one(monkeypatch: pytest.MonkeyPatch) -> None:
     import cv2
 
-    with screen_of_its_own(85) as xvfb:
+    with screen_of_its_own() as xvfb:
         monkeypatch.setenv("DISPLAY", xvfb.environment["DISPLAY"])
         assert screen.screen_problem() is None
         assert screen.window_problem() is None

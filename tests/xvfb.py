@@ -63,29 +63,42 @@ class Screen:
 
 
 @contextmanager
-def screen_of_its_own(number: int) -> Iterator[Screen]:
-    """Start Xvfb as display ``:number``. Skips where it is not installed."""
+def screen_of_its_own(size: str = "1280x800") -> Iterator[Screen]:
+    """Start Xvfb as a display that nobody has. Skips where it is not installed."""
+    with tempfile.TemporaryDirectory() as folder, xvfb(Path(folder), size) as display:
+        environment = {name: value for name, value in os.environ.items() if name != "WAYLAND_DISPLAY"}
+        screen = Screen({**environment, "DISPLAY": display}, Path(folder) / "Xvfb_screen0")
+        wait_until(lambda: screen.xdotool("getdisplaygeometry"))
+        yield screen
+
+
+@contextmanager
+def xvfb(folder: Path, size: str) -> Iterator[str]:
+    """A display, like ``:3``; its picture is the file ``Xvfb_screen0`` in ``folder``. Skips where there can be none."""
     for program in ("Xvfb", "xdotool"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed (apt-get install xvfb xdotool)")
-    if Path(f"/tmp/.X11-unix/X{number}").exists():  # noqa: S108 - where X servers put it
-        pytest.skip(f"display :{number} is in use")
-    with tempfile.TemporaryDirectory() as folder:
-        # -noreset: without it the server starts over whenever its last client leaves, which every xdotool
-        # is while it waits for a window, and turns away the program that connects in that moment.
-        process = subprocess.Popen(
-            ["Xvfb", f":{number}", "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset", "-fbdir", folder],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        environment = {name: value for name, value in os.environ.items() if name != "WAYLAND_DISPLAY"}
-        screen = Screen({**environment, "DISPLAY": f":{number}"}, Path(folder) / "Xvfb_screen0")
-        try:
-            wait_until(lambda: screen.xdotool("getdisplaygeometry"))
-            yield screen
-        finally:
-            process.terminate()
-            process.wait(10)
+    ours, theirs = os.pipe()
+    # -displayfd: it takes a free number and says which. -noreset: without it the server starts over whenever its
+    # last client leaves, which every xdotool is while it waits for a window, and turns away the program that
+    # connects in that moment.
+    command = ["Xvfb", "-displayfd", str(theirs), "-screen", "0", f"{size}x24", "-nolisten", "tcp", "-noreset"]
+    server = subprocess.Popen(
+        [*command, "-fbdir", str(folder)],
+        pass_fds=(theirs,),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(theirs)
+    try:
+        with os.fdopen(ours) as pipe:
+            number = pipe.readline().strip()
+        if not number:
+            pytest.skip("Xvfb does not start here")
+        yield f":{number}"
+    finally:
+        server.terminate()
+        server.wait(10)
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:

@@ -50,8 +50,11 @@ COMMANDS = (
     data.convert,
     data.augment,
     models.train,
+    models.evaluate,
+    models.compare,
     models.predict,
     models.live,
+    models.export,
     around.doctor,
     around.demo,
 )

@@ -241,7 +241,12 @@ def check_weights(folder: Path | None = None) -> Check:
     from thirtyfold.model.weights import cache_dir
 
     folder = folder or cache_dir()
-    known = {"VGG16": "vgg16_*_notop.h5", "MobileNetV2": "mobilenet_v2_*_no_top.h5"}
+    known = {
+        "VGG16": "vgg16_*_notop.h5",
+        "ResNet50": "resnet50_*_notop.h5",
+        "InceptionV3": "inception_v3_*_notop.h5",
+        "MobileNetV2": "mobilenet_v2_*_no_top.h5",
+    }
     cached = [
         f"{backbone} {path.stat().st_size / 1e6:.0f} MB ({path.name})"
         for backbone, pattern in known.items()

@@ -32,20 +32,32 @@ def color_of(label: str) -> Color:
 
 
 def draw_annotations(
-    pixels: Pixels, annotations: Sequence[Annotation], *, color: Color | None = None, names: bool = True
+    pixels: Pixels,
+    annotations: Sequence[Annotation],
+    *,
+    color: Color | None = None,
+    names: bool = True,
+    texts: Sequence[str] | None = None,
 ) -> Pixels:
-    """A copy of RGB ``pixels`` (height, width, 3) with outlines on it, and labels and scores if ``names``."""
+    """A copy of RGB ``pixels`` (height, width, 3) with outlines on it, and labels and scores if ``names``.
+
+    ``texts``, one an annotation, stand there instead of label and score.
+    """
     canvas = pixels.copy()
     thickness = max(1, round(max(canvas.shape[:2]) / 320))
-    for annotation in annotations:
+    for index, annotation in enumerate(annotations):
         ink = color or color_of(annotation.label)
         _outline(canvas, annotation, ink, thickness)
         if not names:
             continue
         left, top, _, _ = annotation.box_xyxy
-        text = annotation.label if annotation.score is None else f"{annotation.label} {annotation.score:.0%}"
+        text = _text(annotation) if texts is None else texts[index]
         draw_text(canvas, text, (round(left), round(top) - 2 * thickness), background=ink, scale=thickness / 4)
     return canvas
+
+
+def _text(annotation: Annotation) -> str:
+    return annotation.label if annotation.score is None else f"{annotation.label} {annotation.score:.0%}"
 
 
 def draw_text(

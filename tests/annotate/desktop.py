@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,8 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
+from tests.xvfb import xvfb
 
 PATIENCE_SECONDS = 60.0
 T = TypeVar("T")
@@ -105,27 +106,7 @@ def wait_for(what: str, look: Callable[[], T | None]) -> T:
 @contextmanager
 def open_desktop(folder: Path) -> Iterator[Desktop]:
     """A new screen of 1280x900 pixels; skips the test where Xvfb or xdotool is missing."""
-    for program in ("Xvfb", "xdotool"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed (sudo apt-get install -y xvfb xdotool)")
     home = folder / "home"
     home.mkdir(mode=0o700)
-    ours, theirs = os.pipe()
-    # -displayfd: Xvfb takes the next free number and says which. -noreset: see tests/xvfb.py.
-    command = ["Xvfb", "-displayfd", str(theirs), "-screen", "0", "1280x900x24", "-nolisten", "tcp", "-noreset"]
-    server = subprocess.Popen(
-        [*command, "-fbdir", str(folder)],
-        pass_fds=(theirs,),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(theirs)
-    try:
-        with os.fdopen(ours) as pipe:
-            number = pipe.readline().strip()
-        if not number:
-            pytest.skip("Xvfb does not start here")
-        yield Desktop(display=f":{number}", framebuffer=folder / "Xvfb_screen0", home=home)
-    finally:
-        server.terminate()
-        server.wait(timeout=10)
+    with xvfb(folder, "1280x900") as display:
+        yield Desktop(display=display, framebuffer=folder / "Xvfb_screen0", home=home)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,7 @@ from thirtyfold.capture.camera import (
     LiveCamera,
     NewestFrame,
     VideoFileCamera,
+    _SafeCapture,
     list_cameras,
     open_camera,
     public_name,
@@ -100,8 +102,6 @@ def test_a_single_picture_is_a_folder_of_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fps", [math.nan, 0.0, -9.2e18, math.inf])
 def test_a_nonsense_frame_rate_is_thirty(fps: float) -> None:
-    from thirtyfold.capture.camera import _SafeCapture
-
     class Capture:
         def isOpened(self) -> bool:  # noqa: N802
             return True
@@ -211,6 +211,82 @@ def test_a_stream_that_dies_and_comes_back_goes_on() -> None:
         camera.close()
     assert indexes == list(range(45)), "frames of both connections, numbered through"
     assert camera.reconnects == 1
+
+
+class Plugged:
+    """A webcam as OpenCV gives it: so many frames, then it is pulled out."""
+
+    def __init__(self, frames: int) -> None:
+        self.left = frames
+        self.released = 0
+
+    def isOpened(self) -> bool:  # noqa: N802
+        return True
+
+    def get(self, propId: int, /) -> float:  # noqa: N803
+        return 30.0 if propId == cv2.CAP_PROP_FPS else -1.0
+
+    def read(self) -> tuple[bool, np.ndarray | None]:
+        self.left -= 1
+        return (True, np.full((4, 4, 3), 9, np.uint8)) if self.left >= 0 else (False, None)
+
+    def release(self) -> None:
+        self.released += 1
+
+
+def test_a_webcam_that_is_pulled_out_is_opened_again_for_ever_until_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("thirtyfold.capture.camera.PATIENT_PAUSES_SECONDS", (0.001, 0.002))
+    first, again = Plugged(3), Plugged(2)
+    tries: list[bool] = []
+
+    def open_capture() -> _SafeCapture | None:
+        tries.append(camera.lost)
+        return _SafeCapture(again) if len(tries) == 12 else None
+
+    camera = LiveCamera("camera 0", open_capture, first=_SafeCapture(first), help_text="", for_ever=True)
+    frames = [camera.read() for _ in range(5)]
+    assert [frame.index for frame in frames if frame] == [0, 1, 2, 3, 4]
+    assert tries == [True] * 12
+    assert not camera.lost
+    assert camera.reconnects == 1
+    assert first.released == 1
+    camera.close()
+    assert again.released == 1
+
+
+def test_a_camera_that_is_tried_for_ever_can_be_closed_meanwhile() -> None:
+    camera = LiveCamera("camera 0", lambda: None, first=_SafeCapture(Plugged(1)), help_text="", for_ever=True)
+    reader = NewestFrame(camera, paced=True)
+    reader.start()
+    assert reader.get(-1, 5.0) is not None
+    while not reader.lost:
+        time.sleep(0.01)
+    reader.stop()
+    assert reader.ended
+    assert reader.error is None
+
+
+def test_letting_go_of_a_camera_does_not_wait_for_one_who_reads() -> None:
+    reading, go_on = threading.Event(), threading.Event()
+
+    class Stalled(Plugged):
+        def read(self) -> tuple[bool, np.ndarray | None]:
+            reading.set()
+            assert go_on.wait(20)
+            return super().read()
+
+    stalled = Stalled(5)
+    capture = _SafeCapture(stalled)
+    got: list[object] = []
+    thread = threading.Thread(target=lambda: got.append(capture.read()))
+    thread.start()
+    assert reading.wait(20)
+    capture.release()
+    assert stalled.released == 0, "releasing under a reader is a crash"
+    go_on.set()
+    thread.join()
+    assert stalled.released == 1
+    assert got == [None]
 
 
 def test_a_stream_that_never_comes_back_ends_with_a_sentence() -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -13,13 +12,12 @@ import numpy as np
 import pytest
 
 from tests.capture.sources import mjpeg_server, moving_photo
+from tests.xvfb import screen_of_its_own
 from thirtyfold.capture import records
 from thirtyfold.capture.preview import PreviewWindow, State, draw_preview
 from thirtyfold.errors import NotInstalledError
 from thirtyfold.images import read_rgb
 from thirtyfold.workspace import Dataset
-
-DISPLAY = ":81"
 
 
 def _state(**changes: object) -> State:
@@ -75,26 +73,12 @@ def test_no_screen_is_a_sentence_and_not_an_abort(monkeypatch: pytest.MonkeyPatc
 @pytest.fixture(scope="module")
 def display() -> Iterator[str]:
     """An X screen that nobody sees."""
-    for program in ("Xvfb", "xdotool"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
     import cv2
 
     if cv2.version.headless:  # type: ignore[attr-defined]
         pytest.skip("this OpenCV has no windows")
-    server = subprocess.Popen(
-        ["Xvfb", DISPLAY, "-screen", "0", "1280x960x24", "-nolisten", "tcp", "-noreset"], stderr=subprocess.DEVNULL
-    )
-    socket = Path("/tmp/.X11-unix") / f"X{DISPLAY[1:]}"  # noqa: S108 - where X servers listen
-    for _ in range(100):
-        if socket.exists() or server.poll() is not None:
-            break
-        time.sleep(0.05)
-    if server.poll() is not None:
-        pytest.skip(f"Xvfb does not start on {DISPLAY}")
-    yield DISPLAY
-    server.terminate()
-    server.wait()
+    with screen_of_its_own("1280x960") as screen:
+        yield screen.environment["DISPLAY"]
 
 
 def _xdotool(display: str, *arguments: str) -> str:

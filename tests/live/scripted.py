@@ -12,7 +12,7 @@ from tests.drawn import draw_photo
 from thirtyfold.capture.frames import Frame
 from thirtyfold.errors import CameraError
 from thirtyfold.images import Pixels
-from thirtyfold.live.view import Command
+from thirtyfold.live.view import LiveState, Request
 
 
 class ScriptedCamera:
@@ -53,27 +53,33 @@ class ScriptedView:
 
     name = "window"
     wants_pictures = True
+    wants_numbers = True
+    visited = True
 
-    def __init__(self, script: Callable[[int], Sequence[Command]] = lambda shown: ()) -> None:
+    def __init__(self, script: Callable[[int], Sequence[Request]] = lambda shown: ()) -> None:
         self.pictures: list[Pixels] = []
+        self.states: list[LiveState] = []
         self.closed = False
         self._script = script
 
     def show(self, pixels: Pixels) -> None:
         self.pictures.append(pixels)
 
-    def commands(self) -> Sequence[Command]:
+    def tell(self, state: LiveState) -> None:
+        self.states.append(state)
+
+    def commands(self) -> Sequence[Request]:
         return self._script(len(self.pictures))
 
     def close(self) -> None:
         self.closed = True
 
 
-def once(number: int, *commands: Command) -> Callable[[int], Sequence[Command]]:
+def once(number: int, *commands: Request) -> Callable[[int], Sequence[Request]]:
     """A script: ``commands`` as soon as ``number`` pictures were shown, one time."""
     waiting = [commands]
 
-    def script(shown: int) -> Sequence[Command]:
+    def script(shown: int) -> Sequence[Request]:
         return waiting.pop() if waiting and shown >= number else ()
 
     return script

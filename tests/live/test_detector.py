@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -84,3 +85,56 @@ def test_stopping_needs_no_start_and_may_be_done_twice() -> None:
     detector = DetectorThread(NewestFrame(ScriptedCamera(1), paced=True), GatedModel(), floor=0.05)
     detector.stop()
     detector.stop()
+
+
+@pytest.mark.parametrize("slow", ["model", "taker"])
+def test_handed_over_every_frame_is_looked_at_and_none_is_lost_whoever_is_slower(slow: str) -> None:
+    class Model(GatedModel):
+        def __call__(self, pixels: Pixels, *, threshold: float | None = None) -> tuple[Annotation, ...]:
+            if slow == "model":
+                time.sleep(0.005)
+            return super().__call__(pixels, threshold=threshold)
+
+    model = Model()
+    model.gate.set()
+    frames = NewestFrame(ScriptedCamera(30), paced=False)
+    detector = DetectorThread(frames, model, floor=0.05, hand_over=True)
+    frames.start()
+    detector.start()
+    taken, index = [], -1
+    while index < 29:
+        detection = detector.next(index, 5.0)
+        assert detection is not None
+        index = detection.frame.index
+        taken.append(index)
+        if slow == "taker":
+            time.sleep(0.005)
+    assert taken == list(range(30))
+    assert detector.next(29, 5.0) is None
+    assert detector.ended
+    detector.stop()
+    frames.stop()
+
+
+def test_one_who_has_stopped_taking_does_not_keep_it_from_stopping() -> None:
+    model = GatedModel()
+    model.gate.set()
+    frames = NewestFrame(ScriptedCamera(30), paced=False)
+    detector = DetectorThread(frames, model, floor=0.05, hand_over=True)
+    frames.start()
+    detector.start()
+    assert detector.next(-1, 5.0) is not None
+    detector.stop()
+    frames.stop()
+    assert model.calls <= 3
+
+
+def test_what_the_model_raises_reaches_who_waits_for_the_next_too() -> None:
+    frames = NewestFrame(ScriptedCamera(50, fps=50), paced=True)
+    detector = DetectorThread(frames, FailingModel(), floor=0.05)
+    frames.start()
+    detector.start()
+    with pytest.raises(RuntimeError, match="a model that fails"):
+        detector.next(-1, 10.0)
+    detector.stop()
+    frames.stop()

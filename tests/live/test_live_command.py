@@ -42,6 +42,26 @@ def test_live_on_a_video_prints_numbers_that_agree(tiny_run: Path, face_video: P
     assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
 
 
+def test_every_extra_at_once_from_the_command_line(tiny_run: Path, face_video: Path, tmp_path: Path) -> None:
+    hook = f"{sys.executable} -c \"import sys; open('facts.json', 'w').write(sys.stdin.read())\""
+    arguments = ["--fast", "--no-track", "--then", str(tiny_run), "--blur", "--keep-originals", "--crops", "cut"]
+    arguments += ["--count", "counts.csv", "--zone", "all=0,0,1,1", "--line", "gate=160,0,160,240", "--on-detect", hook]
+    done = subprocess.run(
+        [*LIVE, "--model", str(tiny_run), "--source", str(face_video), *arguments, "--save", "out.mp4"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    numbers = json.loads(done.stdout)
+    assert numbers["frames_shown"] == numbers["frames_detected"] == 60
+    assert numbers["count"]["all"]["entered"]["face"] == numbers["objects_seen"] >= 1
+    assert numbers["on_detect"]["started"] == 1
+    assert numbers["crops"]["files"] == len(list((tmp_path / "cut").rglob("*.jpg"))) >= 2
+    assert numbers["problems"] == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["counts.csv", "cut", "facts.json", "out.mp4"]
+
+
 def test_live_never_imports_tensorflow(tiny_run: Path, face_video: Path) -> None:
     code = (
         "import sys; from thirtyfold.cli import main\n"
@@ -85,6 +105,9 @@ def test_ctrl_c_and_sigterm_still_print_the_summary_and_finish_the_video(
         (["--source", "{video}", "--view", "mirror"], 2, "--view mirror"),
         (["--source", "{video}", "--threshold", "7"], 2, "--threshold"),
         (["--source", "{video}", "--view", "window"], 7, "--view none"),
+        (["--source", "{video}", "--blur", "--crops", "cut"], 2, "--keep-originals"),
+        (["--source", "{video}", "--on-detect", "no-such-program"], 2, "no program"),
+        (["--source", "{video}", "--then", "gone"], 6, "no such run"),
     ],
 )
 def test_each_error_is_one_sentence_with_its_own_exit_code(

@@ -232,8 +232,8 @@ def test_a_window_that_cannot_be_is_an_error_and_auto_goes_on_without(
     monkeypatch.setattr(screen, "window_problem", lambda: "there is no screen")
     with pytest.raises(NotInstalledError, match=r"there is no screen.*--view none"):
         run_live(tiny_run, LiveOptions(view="window"), open_source=no_camera)
-    result = run_live(tiny_run, LiveOptions(view="auto"), open_source=lambda source: ScriptedCamera(3))
-    assert result.view == "none"
+    result = run_live(tiny_run, LiveOptions(view="auto", port=0), open_source=lambda source: ScriptedCamera(3))
+    assert result.view == "web"
 
 
 def no_camera(source: str) -> ScriptedCamera:

@@ -96,6 +96,17 @@ def test_the_promised_keys_are_there_and_the_facts_read_well() -> None:
     assert result(first_box_seconds=None, model_ms=None).facts()["first box"] == "none"
 
 
+def test_what_the_extras_did_stands_in_both() -> None:
+    extras = {"crops": {"folder": "cut", "files": 3}, "count": {"file": "c.csv", "door": {"entered": {"face": 2}}}}
+    told = result(extras=extras, objects_seen=2, cameras_lost=1)
+    assert told.to_dict()["crops"] == {"folder": "cut", "files": 3}
+    assert (told.to_dict()["objects_seen"], told.to_dict()["cameras_lost"]) == (2, 1)
+    facts = told.facts()
+    assert facts["crops"] == "folder: cut, files: 3"
+    assert facts["count"] == "file: c.csv, door: entered face 2"
+    assert facts["camera"] == "was lost 1 times"
+
+
 def test_a_death_and_ctrl_c_are_raised_after_the_summary_and_a_plain_end_is_not() -> None:
     result().raise_if_cut_short()
     result(ended="person").raise_if_cut_short()

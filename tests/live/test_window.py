@@ -24,7 +24,7 @@ TITLE = "thirtyfold live"
 
 @pytest.fixture(scope="module")
 def xvfb() -> Iterator[Screen]:
-    with screen_of_its_own(84) as screen:
+    with screen_of_its_own() as screen:
         yield screen
 
 
@@ -45,6 +45,8 @@ def live(tiny_run: Path, tmp_path: Path, xvfb: Screen) -> Iterator[subprocess.Po
         xvfb.xdotool("windowfocus", "--sync", xvfb.window(TITLE))
         yield process
         process.kill()
+        if process.stderr is not None and not process.stderr.closed:
+            sys.stderr.write(process.communicate()[1])  # shown where the test failed
 
 
 def test_c_saves_a_photo_to_review_and_q_stops(live: subprocess.Popen[str], xvfb: Screen, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def annotate(
     with dataset.lock("annotate"):
         bring_home(dataset, progress)
         machine_made = [path for path in image_paths if has_machine_made_labels(dataset.label_path(path))]
-        wanted, reasons = _wanted(dataset, image_paths, machine_made, options, suspects)
+        wanted, reasons = photos_to_open(dataset, image_paths, machine_made, options, suspects)
         if not wanted:
             raise NothingToDo(f"all {len(image_paths)} photos have labels; `--all` opens them again")
         labelme = labelme or find_labelme()
@@ -91,7 +91,7 @@ def annotate(
     return Pace(seconds=seconds, photos=photos, drawn=drawn, confirmed=confirmed)
 
 
-def _wanted(
+def photos_to_open(
     dataset: Dataset,
     image_paths: Sequence[Path],
     machine_made: Sequence[Path],
@@ -171,6 +171,7 @@ def _check_windows(labelme: Labelme) -> None:
     if problem is not None:
         raise NotInstalledError(
             f"labelme cannot open its window: {problem}; {screen.HOW_TO_GO_ON}, "
+            "or go on with --view web, in the browser of another machine; "
             "or copy the dataset to a machine with a screen, annotate there and copy it back"
         )
     missing = qt_libraries.missing_libraries() if labelme.bundled else []

@@ -62,9 +62,11 @@ def sit_down(
     progress: Progress = SILENT,
     labelme: Labelme | None = None,
     clock: Callable[[], float] = time.monotonic,
+    instead_of_labelme: Callable[[Sequence[Suspect] | None], Pace] | None = None,
 ) -> Sitting:
     """Draw boxes beforehand or choose what to review, if that is asked for; open labelme; count.
 
+    ``instead_of_labelme`` is opened in its place, and given the photos of a review.
     Raises as :func:`thirtyfold.annotate.labelme_app.annotate`, :func:`prelabel` and
     :func:`thirtyfold.predict.detectors.open_detector` do, and :class:`NothingToDo` where a review finds nothing.
     """
@@ -79,7 +81,10 @@ def sit_down(
     suspects = _suspects(dataset, options, runs_dir, progress) if options.review else None
     pace = None
     if options.open_labelme:
-        pace = annotate(dataset, options, progress=progress, labelme=labelme, clock=clock, suspects=suspects)
+        if instead_of_labelme is None:
+            pace = annotate(dataset, options, progress=progress, labelme=labelme, clock=clock, suspects=suspects)
+        else:
+            pace = instead_of_labelme(suspects)
         if pace.photos:
             progress.say(f"{pace}.")
     return Sitting(

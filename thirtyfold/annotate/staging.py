@@ -81,18 +81,8 @@ class Staging:
 
     def work(self) -> tuple[int, int, int]:
         """What a person did in this session: photos settled, labels drawn or changed, labels left as right."""
-        photos = drawn = confirmed = 0
-        for name, after in self._brought.items():
-            before = self._before.get(name)
-            if is_machine_made(after) or (before is not None and _says_the_same(before, after)):
-                continue
-            photos += 1
-            known = Counter(_outline(shape) for shape in before.annotations) if before is not None else Counter()
-            new = Counter(_outline(shape) for shape in after.annotations) - known
-            drawn += new.total()
-            if before is not None and (is_machine_made(before) or is_unbroken(after, CONFIRMED)):
-                confirmed += len(after.annotations) - new.total()
-        return photos, drawn, confirmed
+        done = [work_on(self._before.get(name), after) for name, after in self._brought.items()]
+        return sum(work[0] for work in done), sum(work[1] for work in done), sum(work[2] for work in done)
 
     def collect(self) -> list[LabelError]:
         """Bring what labelme saved since the last call beside the photos, atomically.
@@ -162,6 +152,16 @@ class Staging:
 
     def _target(self, staged: Staged) -> Path:
         return (self.dataset.images_dir / staged.image_name).with_suffix(".json")
+
+
+def work_on(before: LabelFile | None, after: LabelFile) -> tuple[int, int, int]:
+    """What a person did to one photo: whether it is settled (1 or 0), labels drawn or changed, labels left as right."""
+    if is_machine_made(after) or (before is not None and _says_the_same(before, after)):
+        return 0, 0, 0
+    known = Counter(_outline(shape) for shape in before.annotations) if before is not None else Counter()
+    drawn = (Counter(_outline(shape) for shape in after.annotations) - known).total()
+    is_confirmed = before is not None and (is_machine_made(before) or is_unbroken(after, CONFIRMED))
+    return 1, drawn, len(after.annotations) - drawn if is_confirmed else 0
 
 
 def stage(

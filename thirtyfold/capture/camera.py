@@ -11,7 +11,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -42,16 +42,18 @@ __all__ = [
 UNKNOWN_FPS = 30.0
 # A router that restarts is back within half a minute; a person does not wait longer.
 RECONNECT_PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
+# Where it is tried for ever: whoever puts the plug back in looks at the picture at once.
+PATIENT_PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0)
 _STREAM_TIMEOUT_MS = 8000
 _STREAM = re.compile(r"(https?|rtsps?|rtmps?)://", re.IGNORECASE)
 
 
-def open_camera(source: str) -> Camera:
+def open_camera(source: str, *, for_ever: bool = False) -> Camera:
     """The camera that ``source`` names; it has been tried, and is ready to be read.
 
     ``source`` is a camera number (``0``), a video file, a picture or a folder of pictures, a stream
-    (http, https, rtsp, rtmp), or ``demo`` (``demo:7`` for another seed). Raises
-    :class:`CameraError` with the reason and the mend.
+    (http, https, rtsp, rtmp), or ``demo`` (``demo:7`` for another seed). A camera or stream that stops later
+    is tried again for half a minute, or ``for_ever``. Raises :class:`CameraError` with the reason and the mend.
     """
     source = source.strip()
     if source == "demo" or source.startswith("demo:"):
@@ -59,9 +61,9 @@ def open_camera(source: str) -> Camera:
 
         return DemoCamera(_demo_seed(source))
     if _STREAM.match(source):
-        return _open_stream(source)
+        return _open_stream(source, for_ever=for_ever)
     if number := re.fullmatch(r"(?:/dev/video)?(\d{1,3})", source):
-        return _open_local(int(number.group(1)))
+        return _open_local(int(number.group(1)), for_ever=for_ever)
     path = Path(source).expanduser()
     if path.is_dir():
         return FolderCamera(path)
@@ -103,6 +105,7 @@ class _SafeCapture:
         self._capture = capture
         self._lock = threading.Lock()
         self._released = False
+        self._unwanted = False
         self.fps = _plausible_fps(capture.get(cv2.CAP_PROP_FPS))
         # Streams state numbers like -9.2e18.
         self.finite = 0 < capture.get(cv2.CAP_PROP_FRAME_COUNT) < 1e9
@@ -115,23 +118,32 @@ class _SafeCapture:
             if self._released:
                 return None
             ok, bgr = self._capture.read()
-            if not ok or bgr is None:
-                return None
             seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        if self._unwanted:
+            self.release()
+            return None
+        if not ok or bgr is None:
+            return None
         return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), seconds
 
     def release(self) -> None:
-        with self._lock:
+        """At once, or, while another thread reads, when it has done so: a stream that has stalled takes seconds."""
+        self._unwanted = True
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
             if not self._released:
                 self._released = True
                 self._capture.release()
+        finally:
+            self._lock.release()
 
 
 class LiveCamera:
-    """A camera or stream. When it stops, it is opened again after each of ``pauses_seconds``.
+    """A camera or stream. When it stops, it is opened again after a pause, and a longer one.
 
-    ``open_capture`` gives a working capture or ``None``; ``help_text`` says what a person
-    can do when it died for good.
+    After a few tries it is given up, or tried ``for_ever``; ``lost`` is true meanwhile. ``open_capture``
+    gives a working capture or ``None``; ``help_text`` says what a person can do when it died for good.
     """
 
     live = True
@@ -143,15 +155,17 @@ class LiveCamera:
         *,
         first: _SafeCapture,
         help_text: str,
-        pauses_seconds: Sequence[float] = RECONNECT_PAUSES_SECONDS,
+        for_ever: bool = False,
     ) -> None:
         self.name = name
         self.fps = first.fps
         self.reconnects = 0
+        self.lost = False
         self._open_capture = open_capture
         self._capture = first
         self._help_text = help_text
-        self._pauses_seconds = pauses_seconds
+        self._pauses_seconds: Sequence[float] = PATIENT_PAUSES_SECONDS if for_ever else RECONNECT_PAUSES_SECONDS
+        self._for_ever = for_ever
         self._closing = threading.Event()
         self._index = 0
         self._first_at: float | None = None
@@ -177,7 +191,8 @@ class LiveCamera:
 
     def _reconnect(self) -> tuple[Pixels, float] | None:
         self._capture.release()
-        for pause in self._pauses_seconds:
+        self.lost = True
+        for pause in self._pauses():
             if self._closing.wait(pause):
                 return None
             capture = self._open_capture()
@@ -189,6 +204,7 @@ class LiveCamera:
                 continue
             self._capture = capture
             self.reconnects += 1
+            self.lost = False
             if self._closing.is_set():  # closed while it was opening
                 capture.release()
                 return None
@@ -199,6 +215,11 @@ class LiveCamera:
             f"{self.name}: stopped sending pictures, and {len(self._pauses_seconds)} tries to reach it again failed; "
             f"{self._help_text}"
         )
+
+    def _pauses(self) -> Iterator[float]:
+        yield from self._pauses_seconds
+        while self._for_ever:
+            yield self._pauses_seconds[-1]
 
 
 class VideoFileCamera:
@@ -293,7 +314,7 @@ def list_cameras() -> list[CameraInfo]:
     return found
 
 
-def _open_local(number: int) -> Camera:
+def _open_local(number: int, *, for_ever: bool) -> Camera:
     def open_capture() -> _SafeCapture | None:
         return _opened(number, _local_backend())
 
@@ -304,11 +325,15 @@ def _open_local(number: int) -> Camera:
             capture.release()
         raise CameraError(why_no_camera(number, opened=capture is not None))
     return LiveCamera(
-        f"camera {number}", open_capture, first=capture, help_text="check its cable, then run the same command again"
+        f"camera {number}",
+        open_capture,
+        first=capture,
+        help_text="check its cable, then run the same command again",
+        for_ever=for_ever,
     )
 
 
-def _open_stream(url: str) -> Camera:
+def _open_stream(url: str, *, for_ever: bool) -> Camera:
     name = public_name(url)
 
     def open_capture() -> _SafeCapture | None:
@@ -327,6 +352,7 @@ def _open_stream(url: str) -> Camera:
         open_capture,
         first=capture,
         help_text="check the sender and the network, then run the same command again",
+        for_ever=for_ever,
     )
 
 

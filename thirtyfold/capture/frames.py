@@ -55,6 +55,9 @@ class Camera(Protocol):
         """Let go of the device or file. May be called twice, and from another thread."""
 
 
+_STOP_SECONDS = 1.0
+
+
 class NewestFrame:
     """A thread that reads a camera and keeps only the newest frame.
 
@@ -76,6 +79,11 @@ class NewestFrame:
         self._stopping = threading.Event()
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name=f"read {camera.name}", daemon=True)
+
+    @property
+    def lost(self) -> bool:
+        """Whether the camera is away just now and being tried again. Only cameras and streams ever are."""
+        return bool(getattr(self.camera, "lost", False))
 
     def start(self) -> None:
         self._thread.start()
@@ -100,7 +108,8 @@ class NewestFrame:
             self._changed.notify_all()
         self.camera.close()
         if self._thread.is_alive():
-            self._thread.join()
+            # A stream that is just being opened cannot be interrupted, and takes seconds; nobody waits for it.
+            self._thread.join(_STOP_SECONDS)
 
     def _is_newer(self, after_index: int) -> bool:
         return self._newest is not None and self._newest.index > after_index

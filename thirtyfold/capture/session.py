@@ -320,7 +320,9 @@ def _wanted_preview(camera: Camera, options: CaptureOptions, progress: Progress)
     if options.preview is False or not camera.live:
         return None
     if problem := screen.window_problem():
-        progress.say(f"No preview: {problem}. Ctrl-C stops; what was taken stays.")
+        progress.say(
+            f"No preview: {problem}. Ctrl-C stops; what was taken stays. `--view web` guides in the browser instead."
+        )
         return None
     return PreviewWindow()
 

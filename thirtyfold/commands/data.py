@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,16 +11,28 @@ import typer
 from thirtyfold.annotate.options import AnnotateOptions
 from thirtyfold.augment.options import AugmentOptions
 from thirtyfold.capture.options import CaptureOptions
-from thirtyfold.commands.shared import DatasetArgument, JsonOption, RunsOption
+from thirtyfold.commands.shared import (
+    CertificateKeyOption,
+    CertificateOption,
+    DatasetArgument,
+    HostOption,
+    JsonOption,
+    NamesOption,
+    PortOption,
+    RunsOption,
+)
 from thirtyfold.datasets.check.options import CheckOptions
 from thirtyfold.datasets.formats.convert_options import READABLE, WRITABLE, ConvertOptions
 from thirtyfold.datasets.split_options import SplitOptions
-from thirtyfold.errors import DataError
+from thirtyfold.datasets.storage import is_url
+from thirtyfold.errors import DataError, UsageError
+from thirtyfold.live.web.options import PageOptions
 from thirtyfold.workspace import DEFAULT_DATASET, DEFAULT_RUNS, Dataset
 
 _ANNOTATE = AnnotateOptions()
 _CAPTURE = CaptureOptions()
 _AUGMENT = AugmentOptions()
+_PAGE = PageOptions()
 _CHECK = CheckOptions()
 _SPLIT = SplitOptions()
 
@@ -28,7 +41,11 @@ def capture(
     dataset: DatasetArgument = DEFAULT_DATASET,
     n: Annotated[int, typer.Option("--n", help="How many photos to take.")] = _CAPTURE.count,
     source: Annotated[
-        str, typer.Option(help="Camera number, video file, folder of pictures, stream URL, or `demo`.")
+        str,
+        typer.Option(
+            help="Camera number, video file, folder of pictures, stream URL, `demo`, or `browser` "
+            "(the camera of who opens the page)."
+        ),
     ] = _CAPTURE.source,
     every: Annotated[
         float, typer.Option(help="Seconds between photos, by the video's own clock for files.")
@@ -43,6 +60,14 @@ def capture(
     keep_all: Annotated[
         bool, typer.Option("--keep-all", help="Keep blurred, black and near-identical frames.")
     ] = False,
+    view: Annotated[
+        str, typer.Option(help="`window`, or `web`: a page in any browser, also where there is no screen.")
+    ] = _CAPTURE.view,
+    host: HostOption = _PAGE.host,
+    port: PortOption = None,
+    names: NamesOption = None,
+    certificate: CertificateOption = None,
+    certificate_key: CertificateKeyOption = None,
     list_: Annotated[bool, typer.Option("--list", help="List the cameras and stop.")] = False,
     json_: JsonOption = False,
 ) -> None:
@@ -60,12 +85,20 @@ def capture(
         elif cameras:
             console.print_table("Cameras", ("source", "picture", "name"), [camera.row() for camera in cameras])
         return
-    from thirtyfold.capture.session import capture as take_photos
-
     options = CaptureOptions(
-        source=source, count=n, every=every, session=session, shots=shots, preview=preview, keep_all=keep_all
+        source=source, count=n, every=every, session=session, shots=shots, preview=preview, keep_all=keep_all, view=view
     )
-    result = take_photos(Dataset(dataset), options, progress=console.Terminal())
+    page = PageOptions(
+        host=host, port=port, names=tuple(names or ()), certificate=certificate, certificate_key=certificate_key
+    )
+    if options.in_browser:
+        from thirtyfold.live.web.capture_run import capture_in_browser
+
+        result = capture_in_browser(Dataset(dataset), options, page, progress=console.Terminal())
+    else:
+        from thirtyfold.capture.session import capture as take_photos
+
+        result = take_photos(Dataset(dataset), options, progress=console.Terminal())
     if json_:
         console.print_json(result.to_dict())
     else:
@@ -91,12 +124,19 @@ def annotate(
         str, typer.Option("--model", "-m", help="Who doubts in a review: a run, `latest`, `haar` or `yunet`.")
     ] = _ANNOTATE.model,
     status: Annotated[bool, typer.Option("--status", help="Do not open labelme; only say how things stand.")] = False,
+    view: Annotated[str, typer.Option(help="`labelme`, or `web`: a page in any browser, a phone's too.")] = "labelme",
+    host: HostOption = _PAGE.host,
+    port: PortOption = None,
+    names: NamesOption = None,
+    certificate: CertificateOption = None,
+    certificate_key: CertificateKeyOption = None,
     runs: RunsOption = DEFAULT_RUNS,
     json_: JsonOption = False,
 ) -> None:
     """Open labelme on what no person has labelled yet. Says afterwards what is labelled and what is not."""
     from thirtyfold import console
     from thirtyfold.annotate.sitting import sit_down
+    from thirtyfold.live.web.review_run import annotate_in_browser
 
     options = AnnotateOptions(
         labels=tuple(label.strip() for label in labels.split(",")),
@@ -105,8 +145,14 @@ def annotate(
         review=review,
         model=model,
         open_labelme=not status,
+        view=view,
     )
-    result = sit_down(Dataset(dataset), options, runs_dir=runs, progress=console.Terminal())
+    page = PageOptions(
+        host=host, port=port, names=tuple(names or ()), certificate=certificate, certificate_key=certificate_key
+    )
+    terminal = console.Terminal()
+    at_the_page = partial(annotate_in_browser, Dataset(dataset), options, page, terminal) if view == "web" else None
+    result = sit_down(Dataset(dataset), options, runs_dir=runs, progress=terminal, instead_of_labelme=at_the_page)
     if json_:
         console.print_json(result.to_dict())
     else:
@@ -203,7 +249,9 @@ def convert(
 
 
 def augment(
-    dataset: DatasetArgument = DEFAULT_DATASET,
+    dataset: Annotated[
+        str, typer.Argument(metavar="[DATASET]", help="The dataset's folder, or a URL such as s3://bucket/faces.")
+    ] = str(DEFAULT_DATASET),
     factor: Annotated[int, typer.Option(help="Copies a train photo.")] = _AUGMENT.factor,
     recipe: Annotated[
         str, typer.Option(help="What is done to the pictures: a name (see --list-recipes) or a YAML file.")
@@ -213,6 +261,20 @@ def augment(
     min_visible: Annotated[
         float, typer.Option(help="A box that shows less of itself counts as gone.")
     ] = _AUGMENT.min_visible,
+    store: Annotated[
+        str, typer.Option(help="`files`: a JPEG and a labelme file each. `shards`: TFRecord, faster, for training.")
+    ] = _AUGMENT.store,
+    shard_size: Annotated[
+        int,
+        typer.Option(
+            help="Scale pictures in shards down until the longer side has so many pixels, labels with them; "
+            "0 leaves them as the recipe made them."
+        ),
+    ] = _AUGMENT.shard_size,
+    engine: Annotated[str, typer.Option(help="`processes` of this machine, or `dask`: a cluster's.")] = _AUGMENT.engine,
+    scheduler: Annotated[
+        str | None, typer.Option(help="The Dask cluster, tcp://HOST:PORT. [default: one of this machine's own]")
+    ] = _AUGMENT.scheduler,
     preview: Annotated[
         bool, typer.Option("--preview", help="Only draw a sheet of one photo's copies, to look at before the run.")
     ] = False,
@@ -233,19 +295,34 @@ def augment(
         else:
             console.print_table("Recipes", ("recipe", "for", "transforms"), recipe_rows())
         return
-    options = AugmentOptions(factor=factor, recipe=recipe, seed=seed, workers=workers, min_visible=min_visible)
+    options = AugmentOptions(
+        factor=factor,
+        recipe=recipe,
+        seed=seed,
+        workers=workers,
+        min_visible=min_visible,
+        store=store,
+        shard_size=shard_size,
+        engine=engine,
+        scheduler=scheduler,
+    )
     if preview or photo:
         from thirtyfold.augment.try_out import try_out
 
-        sheet = try_out(Dataset(dataset), options, photo=photo, progress=console.Terminal())
+        if is_url(dataset):
+            raise UsageError(f"{dataset}: --preview draws photos of this machine; copy some here and try it on those")
+        sheet = try_out(Dataset(Path(dataset)), options, photo=photo, progress=console.Terminal())
         if json_:
             console.print_json(sheet.to_dict())
         else:
             console.print_facts(f"Preview of {dataset}", sheet.facts())
         return
-    from thirtyfold.augment.writer import augment_dataset
+    from thirtyfold.augment.writer import augment_dataset, augment_url
 
-    result = augment_dataset(Dataset(dataset), options, progress=console.Terminal())
+    if is_url(dataset):
+        result = augment_url(dataset, options, progress=console.Terminal())
+    else:
+        result = augment_dataset(Dataset(Path(dataset)), options, progress=console.Terminal())
     if json_:
         console.print_json(result.to_dict())
     else:

@@ -1,4 +1,4 @@
-"""The thread that the model runs on: always on the newest frame, never holding up the picture."""
+"""The thread that the model runs on: on the newest frame, never holding up the picture; or on every one."""
 
 from __future__ import annotations
 
@@ -38,14 +38,20 @@ class DetectorThread:
     Everything from ``floor`` upwards is found; who shows it picks by a threshold of his own,
     which can so be moved at once, and back. Suppression goes by score, so what is above a
     threshold is the same as if that threshold had been asked for.
+
+    With ``hand_over`` each detection waits until it is taken by :meth:`next`, so that none is lost;
+    together with frames that are not paced, none of a file's frames is.
     """
 
-    def __init__(self, frames: NewestFrame, predict: Predict, *, floor: float) -> None:
+    def __init__(self, frames: NewestFrame, predict: Predict, *, floor: float, hand_over: bool = False) -> None:
         self.frames_detected = 0
+        self.ended = False
         self.model_times = Histogram()
         self._frames = frames
         self._predict = predict
         self._floor = floor
+        self._hand_over = hand_over
+        self._taken_index = -1
         self._latest: Detection | None = None
         self._error: BaseException | None = None
         self._recent_seconds: deque[float] = deque(maxlen=8)
@@ -59,6 +65,8 @@ class DetectorThread:
     def stop(self) -> None:
         """End the thread after the frame it is at. May be called twice, and without a start."""
         self._stopping.set()
+        with self._changed:
+            self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -75,6 +83,23 @@ class DetectorThread:
                 raise self._error
             return self._latest
 
+    def next(self, after_index: int, timeout: float) -> Detection | None:
+        """The newest detection, of a frame above ``after_index``; ``None`` after ``timeout`` seconds or at the end.
+
+        Raises what the model raised.
+        """
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._error is not None or self.ended or self._reached(after_index + 1), timeout
+            )
+            if self._error is not None:
+                raise self._error
+            if self._latest is None or not self._reached(after_index + 1):
+                return None
+            self._taken_index = self._latest.frame.index
+            self._changed.notify_all()
+            return self._latest
+
     def _reached(self, index: int) -> bool:
         return self._latest is not None and self._latest.frame.index >= index
 
@@ -82,9 +107,11 @@ class DetectorThread:
         index = -1
         try:
             while not self._stopping.is_set():
+                # Asked before: what comes between the two questions is still looked at.
+                ended = self._frames.ended
                 frame = self._frames.get(index, _POLL_SECONDS)
                 if frame is None:
-                    if self._frames.ended:
+                    if ended:
                         return
                     continue
                 index = frame.index
@@ -96,6 +123,10 @@ class DetectorThread:
             with self._changed:
                 self._error = error
                 self._changed.notify_all()
+        finally:
+            with self._changed:
+                self.ended = True
+                self._changed.notify_all()
 
     def _publish(self, detection: Detection, seconds: float) -> None:
         with self._changed:
@@ -104,3 +135,5 @@ class DetectorThread:
             self._recent_seconds.append(seconds)
             self._latest = detection
             self._changed.notify_all()
+            if self._hand_over:
+                self._changed.wait_for(lambda: self._stopping.is_set() or self._taken_index >= detection.frame.index)

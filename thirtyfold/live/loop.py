@@ -3,35 +3,49 @@
 Three threads: one reads (:class:`~thirtyfold.capture.frames.NewestFrame`), one runs the model
 (:class:`~thirtyfold.live.detector.DetectorThread`), and the caller's shows. Each takes the newest
 there is and nothing queues, so the slowest of them never makes the others late.
+
+Three ways of running want every picture with boxes of its own, and show it when the model is done with
+it: ``--blur`` (nobody may be seen before the model has looked), ``--fast``, and folders (what was
+found on one picture says nothing about the next).
 """
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import partial
 from pathlib import Path
-from types import FrameType
 
-from thirtyfold import screen
-from thirtyfold.capture.camera import open_camera
+from thirtyfold.capture.camera import FolderCamera
 from thirtyfold.capture.frames import Camera, Frame, NewestFrame
-from thirtyfold.errors import NotInstalledError
+from thirtyfold.images import Pixels
 from thirtyfold.live.detector import Detection, DetectorThread
-from thirtyfold.live.options import LiveOptions
+from thirtyfold.live.extras.blur import blurred
+from thirtyfold.live.extras.counts import Counts
+from thirtyfold.live.extras.scene import Extra, Scene
+from thirtyfold.live.objects import Objects
+from thirtyfold.live.options import BROWSER, LiveOptions
 from thirtyfold.live.overlay import KEYS_HELP, Numbers, draw_live, draw_notes
 from thirtyfold.live.review import Reviewer
+from thirtyfold.live.start import (
+    open_both,
+    open_extras,
+    open_model,
+    open_patient_camera,
+    open_view,
+    terminated_like_ctrl_c,
+    wait_for_a_visit,
+)
 from thirtyfold.live.stats import LiveResult, LiveStats
 from thirtyfold.live.video import VideoFile
-from thirtyfold.live.view import Command, NoView, View
+from thirtyfold.live.view import Command, HideLabels, LiveState, Request, SetPaused, SetThreshold, View
 from thirtyfold.live.window import Window
-from thirtyfold.predict.detectors import Detector, Model, open_detector
+from thirtyfold.predict.chain import full_label
+from thirtyfold.predict.detectors import Detector, Model
+from thirtyfold.predict.track import Track
 from thirtyfold.progress import SILENT, Bar, Progress
-from thirtyfold.sample import Annotation
 from thirtyfold.workspace import Dataset
 
 # How low the threshold can be turned while running: below, everything is a face.
@@ -42,6 +56,9 @@ PATIENCE_FRAMES = 0.5
 _POLL_SECONDS = 0.02
 _MESSAGE_SECONDS = 3.0
 _HELP_SECONDS = 8.0
+# A camera that gives nothing for so long has stopped; a slow one takes a second in the dark.
+_STALLED_SECONDS = 2.0
+_TELL_AGAIN_SECONDS = 0.5
 
 
 def run_live(
@@ -50,31 +67,53 @@ def run_live(
     *,
     progress: Progress = SILENT,
     started_at: float | None = None,
-    open_source: Callable[[str], Camera] = open_camera,
+    open_source: Callable[[str], Camera] = open_patient_camera,
     open_window: Callable[[str], View] = Window,
     load_model: Callable[[Model, float | None], Detector] | None = None,
 ) -> LiveResult:
     """Show what ``model`` finds in ``options.source``, until one of them or the person ends it.
 
-    Files are read at their own pace. ``started_at`` (``time.perf_counter()``) is when the
-    person began to wait; by default now. To be called from the main thread where it opens a
-    window. Raises :class:`NotInstalledError` where a window was asked for and there can be
-    none, :class:`ModelError`, :class:`CameraError` if no picture came at all, and whatever
-    the model raises. A camera that dies later, or Ctrl-C, ends the run with a result: see
-    :meth:`LiveResult.raise_if_cut_short`.
+    Files are read at their own pace, or ``fast``. A camera or stream that is lost is tried again until it is
+    back. ``started_at`` (``time.perf_counter()``) is when the person began to wait; by default now. To be
+    called from the main thread where it opens a window. Raises :class:`NotInstalledError` where a window was
+    asked for and there can be none, :class:`ModelError`, :class:`UsageError`, :class:`CameraError` if no
+    picture came at all, and whatever the model raises. Ctrl-C, or a camera that ends with an error, ends
+    the run with a result: see :meth:`LiveResult.raise_if_cut_short`.
     """
     started_at = time.perf_counter() if started_at is None else started_at
-    view = _open_view(options.view, open_window, progress)
-    load = load_model or partial(_load_model, progress=progress)
-    camera, predictor = _open_both(lambda: open_source(options.source), lambda: load(model, options.threshold))
+    if load_model is None:
+        load = partial(open_model, model, options, progress)
+    else:
+        load = partial(load_model, model, options.threshold)
+    if options.source == BROWSER:
+        from thirtyfold.live.web.browser_run import run_browser_cameras
+
+        with terminated_like_ctrl_c():
+            return run_browser_cameras(
+                model, options, load=load, lowest_threshold=LOWEST_THRESHOLD, progress=progress, started_at=started_at
+            )
+    view = open_view(options, open_window, progress)
+    camera, video = None, None
+    extras: Mapping[str, Extra] = {}
     try:
+        camera, predictor = open_both(lambda: open_source(options.source), load)
         video = VideoFile(options.save, fps=camera.fps) if options.save is not None else None
+        extras, counts = open_extras(options)
+        started_at += wait_for_a_visit(view, camera, options, progress)
     except BaseException:
-        camera.close()
+        if video is not None:
+            video.close()
+        if camera is not None:
+            camera.close()
+        view.close()
         raise
     stop = "Q stops" if view.wants_pictures else "Ctrl-C stops"
-    progress.say(f"live: {camera.name} through {model} ({', '.join(predictor.classes)}); {stop}")
-    return _Live(model, options, camera, predictor, view, video, LiveStats(started_at)).run(progress)
+    behind = f", then {options.then}" if options.then is not None else ""
+    progress.say(f"live: {camera.name} through {model} ({', '.join(predictor.classes)}){behind}; {stop}")
+    if options.fast and camera.live:
+        progress.say(f"--fast: is for files; {camera.name} comes at its own pace")
+    live = _Live(model, options, camera, predictor, view, video, extras, counts, LiveStats(started_at), progress)
+    return live.run()
 
 
 class _Live:
@@ -88,35 +127,49 @@ class _Live:
         predictor: Detector,
         view: View,
         video: VideoFile | None,
+        extras: Mapping[str, Extra],
+        counts: Counts | None,
         stats: LiveStats,
+        progress: Progress,
     ) -> None:
         self.model = model
         self.options = options
         self.camera = camera
+        self.predictor = predictor
         self.view = view
         self.video = video
+        self.extras = extras
+        self.counts = counts
         self.stats = stats
-        self.threshold = predictor.threshold
-        self.lowest = min(LOWEST_THRESHOLD, self.threshold)
-        self.frames = NewestFrame(camera, paced=True)
-        self.detector = DetectorThread(self.frames, predictor, floor=self.lowest)
+        self.progress = progress
+        self.lowest = min(LOWEST_THRESHOLD, predictor.threshold)
+        folder = isinstance(camera, FolderCamera)
+        self.objects = Objects(
+            threshold=predictor.threshold, steady=options.track, sequence=not folder, veiled=options.blur
+        )
+        self.fast = options.fast and not camera.live
+        self.own_boxes = self.fast or options.blur or folder
+        self.frames = NewestFrame(camera, paced=not self.fast)
+        self.detector = DetectorThread(self.frames, predictor, floor=self.lowest, hand_over=self.fast)
         self.reviewer = Reviewer(Dataset(options.review_dataset), source=camera.name, predicted_by=str(model))
         self.patience = PATIENCE_FRAMES / camera.fps
         self.frame: Frame | None = None
-        self.detection: Detection | None = None
         self.paused = False
-        self.held = False  # a pause has ended, and no frame was shown since
+        self.held = False  # a pause has ended, or the camera is back, and no frame was shown since
+        self.lost_at: float | None = None
+        self.told_at = 0.0
         self.cut_seconds = 0.0  # of the video: a pause is left out of it
         self.message = ""
         self.message_until = 0.0
+        self.messages = 0
         self.begun_at = 0.0
         self.ended = "source"
 
-    def run(self, progress: Progress) -> LiveResult:
+    def run(self) -> LiveResult:
         """Show frames until the end and say how it went; by then everything is closed and saved."""
         self.begun_at = time.perf_counter()
         try:
-            with _terminated_like_ctrl_c(), progress.bar("live", unit="frame") as bar:
+            with terminated_like_ctrl_c(), self.progress.bar("live", unit="frame") as bar:
                 try:
                     self.frames.start()
                     self.detector.start()
@@ -132,10 +185,11 @@ class _Live:
             self.view.close()
             self.reviewer.close()
             # After an error, too: what was recorded until then is the person's.
+            done = {name: extra.close() for name, extra in self.extras.items()}
             saved = self.video.close() if self.video is not None else None
         if self.frames.error is not None and not self.stats.frames_shown:
             raise self.frames.error
-        return self._result(seconds, frames_read, frames_detected, saved)
+        return self._result(seconds, frames_read, frames_detected, saved, done)
 
     def _show_all(self, bar: Bar) -> None:
         noted_at = self.begun_at
@@ -146,41 +200,110 @@ class _Live:
             elif self.paused:
                 time.sleep(_POLL_SECONDS)
             else:
-                frame = self.frames.get(-1 if self.frame is None else self.frame.index, _POLL_SECONDS)
-                if frame is not None:
-                    self._show(frame)
+                # Asked before: what comes between the two questions is still shown.
+                over = self.detector.ended if self.own_boxes else self.frames.ended
+                upcoming = self._next()
+                if upcoming is not None:
+                    self._show(*upcoming)
                     bar.advance()
-                elif self.frames.ended:
+                elif over:
                     return
             self._obey()
+            self._watch_camera()
             if now - noted_at >= 1:
                 noted_at = now
                 bar.note(f"{self.stats.recent_fps:.1f} fps, {self.stats.recent_age_ms:.0f} ms old")
 
-    def _show(self, frame: Frame) -> None:
+    def _next(self) -> tuple[Frame, Detection | None] | None:
+        """The next picture and what is known for it; ``None`` if none has come within a moment."""
+        after = -1 if self.frame is None else self.frame.index
+        if self.own_boxes:
+            detection = self.detector.next(after, _POLL_SECONDS)
+            return None if detection is None else (detection.frame, detection)
+        frame = self.frames.get(after, _POLL_SECONDS)
+        return None if frame is None else (frame, self.detector.get(frame.index, patience=self.patience))
+
+    def _show(self, frame: Frame, detection: Detection | None) -> None:
+        self._note_return()
         if self.frame is not None and self.held:
-            self.stats.resumed(frames=frame.index - self.frame.index - 1, seconds=frame.read_at - self.frame.read_at)
+            missed = frame.index - self.frame.index - 1
+            self.stats.resumed(frames=missed, seconds=frame.read_at - self.frame.read_at)
             self.cut_seconds += frame.seconds - self.frame.seconds - 1 / self.camera.fps
             self.held = False
         self.frame = frame
-        self.detection = self.detector.get(frame.index, patience=self.patience)
+        if detection is not None and self.objects.learn(detection) and self.extras:
+            self._let_extras_see(detection)
+        shown = self.objects.at(frame.seconds)
         if self.view.wants_pictures or self.video is not None:
-            drawn = draw_live(frame.pixels, self._annotations(), self._numbers())
+            drawn = self._drawn(frame, shown)
             if self.video is not None:
-                self.video.add(drawn, frame.seconds - self.cut_seconds)
-            self.view.show(draw_notes(drawn, self._message(), self._footer()))
-        self.stats.shown(
-            read_at=frame.read_at,
-            shown_at=time.perf_counter(),
-            boxes=len(self._annotations()),
-            lag_ms=self._lag_ms(),
-        )
+                self.video.add(drawn, frame.seconds - self.cut_seconds, wait=self.fast)
+            self._show_drawn(drawn)
+        self.stats.shown(read_at=frame.read_at, shown_at=time.perf_counter(), boxes=len(shown), lag_ms=self._lag_ms())
+        self.view.tell(self._state())
 
     def _show_again(self) -> None:
         """The held picture once more, after something changed."""
         if self.frame is not None and self.view.wants_pictures:
-            drawn = draw_live(self.frame.pixels, self._annotations(), self._numbers())
-            self.view.show(draw_notes(drawn, self._message(), self._footer()))
+            self._show_drawn(self._drawn(self.frame, self.objects.at(self.frame.seconds)))
+        self.view.tell(self._state())
+
+    def _drawn(self, frame: Frame, shown: tuple[Track, ...]) -> Pixels:
+        """The picture as it may leave the program. Nothing else of a frame is ever shown, streamed or recorded."""
+        pixels = blurred(frame.pixels, self.objects.covered_xyxy(frame.seconds)) if self.options.blur else frame.pixels
+        return draw_live(
+            pixels,
+            shown,
+            self._numbers() if self.view.wants_numbers else None,
+            numbered=self.objects.steady,
+            tally=self.counts.tally if self.counts is not None else None,
+        )
+
+    def _show_drawn(self, drawn: Pixels) -> None:
+        if self.view.wants_numbers:
+            drawn = draw_notes(drawn, self._message(), self._footer())
+        self.view.show(drawn)
+
+    def _let_extras_see(self, detection: Detection) -> None:
+        scene = Scene(
+            pixels=detection.frame.pixels,
+            seconds=detection.frame.seconds,
+            at=datetime.now().astimezone(),
+            source=self.camera.name,
+            objects=self.objects.identified(),
+        )
+        for extra in self.extras.values():
+            extra.see(scene)
+
+    def _watch_camera(self) -> None:
+        """Say when the camera is away, on the picture as well, which stands still meanwhile."""
+        now = time.perf_counter()
+        if self.frames.lost and self.lost_at is None:
+            self.lost_at = now
+            self.stats.cameras_lost += 1
+            self.progress.say(f"{self.camera.name}: lost, trying again until it is back")
+        self._note_return()
+        if self._trouble() and not self.paused and now - self.told_at >= _TELL_AGAIN_SECONDS:
+            self.told_at = now
+            self._show_again()
+
+    def _note_return(self) -> None:
+        if self.lost_at is not None and not self.frames.lost:
+            self.progress.say(f"{self.camera.name}: is back after {time.perf_counter() - self.lost_at:.0f} s")
+            self.lost_at = None
+            self.held = True
+
+    def _trouble(self) -> str:
+        """What is wrong with the camera just now."""
+        if self.lost_at is not None:
+            return "camera lost, trying again"
+        if self.frame is None or not self.camera.live:
+            return ""
+        silent_seconds = time.perf_counter() - self.frame.read_at
+        # With a slow model a picture with its own boxes may be as old as that, too.
+        if silent_seconds < _STALLED_SECONDS or self.paused or self.own_boxes:
+            return ""
+        return f"no picture for {silent_seconds:.0f} s"
 
     def _obey(self) -> None:
         """Do what the person asked for."""
@@ -188,34 +311,50 @@ class _Live:
         for command in commands:
             if command is Command.STOP:
                 self.ended = "person"
-            elif command is Command.PAUSE:
-                self.paused, self.held = not self.paused, True
             elif command is Command.SAVE:
                 self._save()
             else:
-                step = THRESHOLD_STEP if command is Command.THRESHOLD_UP else -THRESHOLD_STEP
-                self.threshold = round(min(1.0, max(self.lowest, self.threshold + step)), 4)
+                self._change(command)
         news = self.reviewer.news()
         if news is not None:
             self._say(news)
         if self.paused and (commands or news):
             self._show_again()
 
-    def _save(self) -> None:
-        if self.detection is None:
-            self._say("nothing to save yet: the model is starting")
-            return
-        # The frame that these boxes were found on, not the one on the screen, which may be a little newer.
-        self.reviewer.save(self.detection.frame.pixels, self._annotations())
+    def _change(self, request: Request) -> None:
+        """How the picture is shown from now on."""
+        if request is Command.PAUSE:
+            self.paused, self.held = not self.paused, True
+        elif isinstance(request, SetPaused):
+            self.paused, self.held = request.paused, self.held or request.paused
+        elif isinstance(request, SetThreshold):
+            self._set_threshold(request.threshold)
+        elif request is Command.THRESHOLD_UP:
+            self._set_threshold(self.objects.threshold + THRESHOLD_STEP)
+        elif request is Command.THRESHOLD_DOWN:
+            self._set_threshold(self.objects.threshold - THRESHOLD_STEP)
+        elif isinstance(request, HideLabels):
+            self.objects.hidden = request.labels
 
-    def _annotations(self) -> tuple[Annotation, ...]:
-        found = () if self.detection is None else self.detection.annotations
-        return tuple(annotation for annotation in found if (annotation.score or 0.0) >= self.threshold)
+    def _set_threshold(self, threshold: float) -> None:
+        self.objects.turn(round(min(1.0, max(self.lowest, threshold)), 4))
+        # Whoever looks at what was found (the second model of a chain) is to look at what is shown.
+        self.predictor.threshold = self.objects.threshold
+
+    def _save(self) -> None:
+        detection = self.objects.detection
+        if detection is None:
+            self._say("nothing to save yet: the model is starting")
+        elif self.options.blur and not self.options.keep_originals:
+            self._say("not saved: the photo would show what --blur covers (see --keep-originals)")
+        else:
+            # The frame that these boxes were found on, not the one on the screen, which may be a little newer.
+            self.reviewer.save(detection.frame.pixels, self.objects.as_found())
 
     def _lag_ms(self) -> float | None:
-        if self.frame is None or self.detection is None:
+        if self.frame is None or self.objects.detection is None:
             return None
-        return max(0.0, self.frame.read_at - self.detection.frame.read_at) * 1000
+        return max(0.0, self.frame.read_at - self.objects.detection.frame.read_at) * 1000
 
     def _numbers(self) -> Numbers:
         index = -1 if self.frame is None else self.frame.index
@@ -224,24 +363,57 @@ class _Live:
             age_ms=self.stats.recent_age_ms,
             lag_ms=self._lag_ms(),
             dropped=max(0, index - self.stats.frames_shown - self.stats.frames_paused),
-            threshold=self.threshold,
+            threshold=self.objects.threshold,
+        )
+
+    def _state(self) -> LiveState:
+        numbers = self._numbers()
+        shown = () if self.frame is None else self.objects.at(self.frame.seconds)
+        said = self.message if time.perf_counter() < self.message_until else ""
+        return LiveState(
+            source=self.camera.name,
+            model=str(self.model),
+            classes=self.predictor.classes,
+            fps=numbers.fps,
+            age_ms=numbers.age_ms,
+            lag_ms=numbers.lag_ms,
+            model_ms=self.predictor.model_ms,
+            dropped=numbers.dropped,
+            threshold=self.objects.threshold,
+            lowest_threshold=self.lowest,
+            hidden=self.objects.hidden,
+            paused=self.paused,
+            found=Counter(full_label(track.detected) for track in shown),
+            message=self._trouble() or said,
+            messages=self.messages,
         )
 
     def _say(self, message: str) -> None:
+        self.messages += 1
         self.message, self.message_until = message, time.perf_counter() + _MESSAGE_SECONDS
 
     def _message(self) -> str:
         waiting = self.message if time.perf_counter() < self.message_until else ""
-        return " - ".join(part for part in ("paused, P goes on" if self.paused else "", waiting) if part)
+        paused = "paused, P goes on" if self.paused else ""
+        return " - ".join(part for part in (self._trouble(), paused, waiting) if part)
 
     def _footer(self) -> str:
         return KEYS_HELP if self.paused or time.perf_counter() - self.begun_at < _HELP_SECONDS else ""
 
-    def _result(self, seconds: float, frames_read: int, frames_detected: int, saved: Path | None) -> LiveResult:
+    def _result(
+        self,
+        seconds: float,
+        frames_read: int,
+        frames_detected: int,
+        saved: Path | None,
+        done: Mapping[str, Mapping[str, object]],
+    ) -> LiveResult:
         stats = self.stats
         if self.held and self.frame is not None:
             stats.frames_paused += frames_read - self.frame.index - 1
         problems = list(self.reviewer.problems)
+        for extra in self.extras.values():
+            problems += extra.problems
         if self.video is not None and saved is None:
             problems.append(f"{self.video.path}: was not written, as there was no picture")
         if self.video is not None and self.video.frames_left_out:
@@ -254,7 +426,7 @@ class _Live:
             source=self.camera.name,
             run=self.model,
             view=self.view.name,
-            threshold=self.threshold,
+            threshold=self.objects.threshold,
             ended=self.ended,
             seconds=seconds,
             frames_read=frames_read,
@@ -270,58 +442,11 @@ class _Live:
             boxes_lag_ms_p50=stats.lags.percentile(50),
             boxes_lag_ms_p95=stats.lags.percentile(95),
             first_box_seconds=stats.first_box_seconds,
+            objects_seen=self.objects.seen,
+            cameras_lost=stats.cameras_lost,
+            extras=done,
             saved=saved,
             reviewed=tuple(self.reviewer.saved),
             problems=tuple(problems),
             error=self.frames.error,
         )
-
-
-def _open_view(wanted: str, open_window: Callable[[str], View], progress: Progress) -> View:
-    if wanted == "none":
-        return NoView()
-    problem = screen.window_problem()
-    if problem is None:
-        return open_window("thirtyfold live")
-    if wanted == "window":
-        raise NotInstalledError(f"--view window: {problem}; {screen.HOW_TO_GO_ON}, or go on with --view none")
-    progress.say(f"no window: {problem}; going on without one")
-    return NoView()
-
-
-def _load_model(model: Model, threshold: float | None, progress: Progress) -> Detector:
-    return open_detector(model, threshold=threshold, progress=progress)
-
-
-def _open_both(open_source: Callable[[], Camera], load_model: Callable[[], Detector]) -> tuple[Camera, Detector]:
-    """Camera and model at the same time, as either may take a second to start."""
-    import numpy as np
-
-    with ThreadPoolExecutor(1, thread_name_prefix="open") as pool:
-        opening = pool.submit(open_source)
-        try:
-            predictor = load_model()
-            # The first call of a network takes longer; it is over before the first frame comes.
-            predictor(np.zeros((480, 640, 3), np.uint8))
-        except BaseException:
-            with contextlib.suppress(Exception):
-                opening.result().close()
-            raise
-        return opening.result(), predictor
-
-
-@contextlib.contextmanager
-def _terminated_like_ctrl_c() -> Iterator[None]:
-    """SIGTERM (`timeout`, a service that is stopped) ends the run as Ctrl-C does: the video gets its end."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's business
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

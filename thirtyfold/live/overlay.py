@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from thirtyfold.drawing import draw_annotations, draw_text
-from thirtyfold.sample import Annotation
+from thirtyfold.drawing import Color, draw_annotations, draw_text
+from thirtyfold.live.extras.counts import Tally
+from thirtyfold.live.extras.places import LINE
+from thirtyfold.predict.chain import caption, in_its_colour
+from thirtyfold.predict.track import Track
 
 if TYPE_CHECKING:
     from thirtyfold.images import Pixels
 
 KEYS_HELP = "C save to review   P pause   + - threshold   Q quit"
+PLACE_COLOR: Color = (255, 255, 255)
 _GAP = "   "
 
 
@@ -30,17 +34,53 @@ class Numbers:
         return [
             f"{self.fps:.1f} fps",
             f"frame {self.age_ms:.0f} ms old",
-            "model starting" if self.lag_ms is None else f"boxes +{self.lag_ms:.0f} ms",
+            # From the camera, like the frame's: whoever knows one need not add.
+            "model starting" if self.lag_ms is None else f"boxes {self.age_ms + self.lag_ms:.0f} ms old",
             f"{self.dropped} dropped",
             f"threshold {self.threshold:.2f}",
         ]
 
 
-def draw_live(pixels: Pixels, annotations: Sequence[Annotation], numbers: Numbers) -> Pixels:
-    """A copy of RGB ``pixels`` (height, width, 3) with boxes, and the numbers along the top."""
-    canvas = draw_annotations(pixels, annotations)
-    _write_lines(canvas, wrapped(numbers.parts(), canvas.shape[1]), first_row=0)
+def draw_live(
+    pixels: Pixels,
+    tracks: Sequence[Track],
+    numbers: Numbers | None,
+    *,
+    numbered: bool = False,
+    tally: Tally | None = None,
+) -> Pixels:
+    """A copy of RGB ``pixels`` (height, width, 3) with boxes, and the numbers (if any) along the top.
+
+    ``numbered``: objects are told apart by their numbers where there are several. ``tally``: the zones and
+    lines that are counted, with their counts.
+    """
+    numbered = numbered and len(tracks) > 1
+    canvas = draw_annotations(
+        pixels,
+        [in_its_colour(track.annotation) for track in tracks],
+        texts=[caption(track.detected, number=track.id if numbered else None) for track in tracks],
+    )
+    if tally is not None:
+        _draw_places(canvas, tally)
+    if numbers is not None:
+        _write_lines(canvas, wrapped(numbers.parts(), canvas.shape[1]), first_row=0)
     return canvas
+
+
+def _draw_places(canvas: Pixels, tally: Tally) -> None:
+    import cv2
+
+    height, width = canvas.shape[:2]
+    thickness = max(1, round(max(height, width) / 320))
+    for place in tally.places:
+        (x1, y1), (x2, y2) = ((round(x), round(y)) for x, y in place.points((width, height)))
+        if place.kind == LINE:
+            cv2.arrowedLine(canvas, (x1, y1), (x2, y2), PLACE_COLOR, thickness, cv2.LINE_AA, tipLength=0.04)
+        else:
+            cv2.rectangle(canvas, (x1, y1), (x2, y2), PLACE_COLOR, thickness)
+        # Inside of its lower edge: the upper one is where boxes have their labels.
+        left, bottom = min(x1, x2) + 2 * thickness, max(y1, y2) - 2 * thickness
+        draw_text(canvas, tally.text(place), (left, bottom), scale=_scale(width))
 
 
 def draw_notes(pixels: Pixels, message: str, footer: str) -> Pixels:

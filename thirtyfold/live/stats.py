@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ class LiveStats:
         self.frames_shown = 0
         self.frames_paused = 0
         self.frames_with_boxes = 0
+        self.cameras_lost = 0
         self.first_box_seconds: float | None = None
         self.ages = Histogram()
         self.lags = Histogram()
@@ -109,7 +111,9 @@ class LiveResult:
     the network alone, ``age_ms_*`` the time of a shown frame from camera to screen,
     ``boxes_lag_ms_*`` how much older the frame is that its boxes were found on.
     ``first_box_seconds`` counts from the start of the command; ``None`` if there was no box.
-    ``ended`` is why it stopped: ``source``, ``max-seconds``, ``person``, ``ctrl-c`` or ``error``.
+    ``objects_seen`` counts identities, ``cameras_lost`` how often the camera went away. ``extras`` says
+    what each extra did, by the name of its option. ``ended`` is why it stopped: ``source``, ``max-seconds``,
+    ``person``, ``ctrl-c`` or ``error``.
     """
 
     source: str
@@ -131,6 +135,9 @@ class LiveResult:
     boxes_lag_ms_p50: float | None
     boxes_lag_ms_p95: float | None
     first_box_seconds: float | None
+    objects_seen: int = 0
+    cameras_lost: int = 0
+    extras: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     saved: Path | None = None
     reviewed: tuple[Path, ...] = ()
     problems: tuple[str, ...] = ()
@@ -152,12 +159,15 @@ class LiveResult:
             "boxes_lag_ms_p50": self.boxes_lag_ms_p50,
             "boxes_lag_ms_p95": self.boxes_lag_ms_p95,
             "first_box_seconds": None if self.first_box_seconds is None else round(self.first_box_seconds, 3),
+            "objects_seen": self.objects_seen,
+            "cameras_lost": self.cameras_lost,
             "seconds": round(self.seconds, 2),
             "source": self.source,
             "run": str(self.run),
             "view": self.view,
             "threshold": round(self.threshold, 4),
             "ended": self.ended,
+            **{name: dict(done) for name, done in self.extras.items()},
             "saved": None if self.saved is None else str(self.saved),
             "reviewed": [str(path) for path in self.reviewed],
             "problems": [*self.problems, *([str(self.error)] if self.error else [])],
@@ -177,6 +187,12 @@ class LiveResult:
             f"95 % within {_milliseconds(self.boxes_lag_ms_p95)}",
             "first box": "none" if self.first_box_seconds is None else f"after {self.first_box_seconds:.2f} s",
         }
+        if self.objects_seen:
+            facts["objects"] = f"{self.objects_seen} different ones"
+        if self.cameras_lost:
+            facts["camera"] = f"was lost {self.cameras_lost} times"
+        for name, done in self.extras.items():
+            facts[name.replace("_", " ")] = ", ".join(f"{what}: {_plainly(value)}" for what, value in done.items())
         if self.saved is not None:
             facts["video"] = self.saved
         if self.reviewed:
@@ -191,6 +207,12 @@ class LiveResult:
             raise self.error
         if self.ended == "ctrl-c":
             raise KeyboardInterrupt
+
+
+def _plainly(value: object) -> str:
+    if isinstance(value, Mapping):
+        return " ".join(f"{name} {_plainly(inner)}" for name, inner in value.items()) or "none"
+    return str(value)
 
 
 def _milliseconds(value: float | None) -> str:

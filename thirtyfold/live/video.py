@@ -55,13 +55,17 @@ class VideoFile:
         self._thread = threading.Thread(target=self._run, name="encode", daemon=True)
         self._thread.start()
 
-    def add(self, pixels: Pixels, seconds: float) -> None:
-        """One more frame, RGB (height, width, 3), shown at ``seconds`` of the source's clock. Never waits.
+    def add(self, pixels: Pixels, seconds: float, *, wait: bool = False) -> None:
+        """One more frame, RGB (height, width, 3), shown at ``seconds`` of the source's clock.
 
-        Raises what went wrong with an earlier one.
+        Left out if the encoder is behind, unless there is time to ``wait`` for it. Raises what went wrong with an
+        earlier one.
         """
         if self._error is not None:
             raise self._error
+        if wait:
+            self._queue.put((pixels, seconds))
+            return
         try:
             self._queue.put_nowait((pixels, seconds))
         except queue.Full:

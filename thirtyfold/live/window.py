@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from thirtyfold.live.view import Command
+from thirtyfold.live.view import Command, LiveState, Request
 
 if TYPE_CHECKING:
     from thirtyfold.images import Pixels
@@ -33,12 +33,14 @@ class Window:
 
     name = "window"
     wants_pictures = True
+    wants_numbers = True
+    visited = True
 
     def __init__(self, title: str) -> None:
         self._title = title
         self._open = False
         self._closed = False
-        self._waiting: list[Command] = []
+        self._waiting: list[Request] = []
 
     def show(self, pixels: Pixels) -> None:
         import cv2
@@ -50,7 +52,10 @@ class Window:
         cv2.imshow(self._title, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
         self._poll()
 
-    def commands(self) -> Sequence[Command]:
+    def tell(self, state: LiveState) -> None:
+        pass  # it is written on the picture
+
+    def commands(self) -> Sequence[Request]:
         if self._open:
             self._poll()
         commands, self._waiting = self._waiting, []

@@ -1,0 +1,1 @@
+"""What live can do besides showing: blur, cut out, count, start a program."""

@@ -1,0 +1,1 @@
+"""The live picture as a page in any browser."""

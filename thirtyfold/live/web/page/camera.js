@@ -1,0 +1,196 @@
+// The viewer's own camera: frames to the server, boxes back, drawn here.
+// One frame is on its way at most; the next one sent is always the newest.
+
+import { countWebcams, openWebcam } from "/webcam.js";
+
+const LONGEST_SIDE = 640;
+const JPEG_QUALITY = 0.8;
+const RETRY_MS = [500, 1000, 2000, 4000];
+
+export class OwnCamera {
+  constructor(video, canvas, { shows, colorOf, onBoxes, onTrouble, onPicture }) {
+    Object.assign(this, { video, canvas, shows, colorOf, onBoxes, onTrouble, onPicture });
+    this.context = canvas.getContext("2d");
+    this.small = document.createElement("canvas");
+    this.threshold = null;
+    this.camera = null; // the name by which the server knows it
+    this.boxes = [];
+    this.boxesAt = null; // when the frame they were found on was taken
+    this.inFlight = false;
+    this.paused = false;
+    this.facing = "user";
+    this.mirrored = true;
+    this.tries = 0;
+    this.answers = [];
+    document.addEventListener("visibilitychange", () => this.#send());
+  }
+
+  // Opens the camera; throws an Error whose message is for the person.
+  async open() {
+    this.#close();
+    this.stream = await openWebcam(this.facing);
+    this.video.srcObject = this.stream;
+    this.stream.getVideoTracks()[0].addEventListener("ended", () => this.onTrouble("The camera was unplugged or taken away.", true));
+    await this.video.play();
+    this.canvas.hidden = false;
+    if (!this.socket) this.#connect();
+    if (!this.drawing) this.#draw();
+    this.onPicture();
+  }
+
+  cameras() {
+    return countWebcams();
+  }
+
+  async turn() {
+    this.facing = this.facing === "user" ? "environment" : "user";
+    this.mirrored = this.facing === "user";
+    await this.open();
+  }
+
+  // The server steadies what is above it.
+  setThreshold(threshold) {
+    this.threshold = threshold;
+    if (this.camera && threshold !== null) this.socket.send(JSON.stringify({ threshold }));
+  }
+
+  pause(paused) {
+    this.paused = paused;
+    if (paused) this.video.pause();
+    else this.video.play();
+    this.#send();
+  }
+
+  stop() {
+    this.stopped = true;
+    this.#close();
+    if (this.socket) this.socket.close();
+  }
+
+  get size() {
+    return this.canvas.hidden ? [0, 0] : [this.canvas.width, this.canvas.height];
+  }
+
+  paint(context) {
+    context.drawImage(this.canvas, 0, 0);
+  }
+
+  #close() {
+    if (this.stream) for (const track of this.stream.getTracks()) track.stop();
+  }
+
+  #connect() {
+    const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/camera`);
+    socket.binaryType = "arraybuffer";
+    this.socket = socket;
+    socket.addEventListener("open", () => (this.tries = 0));
+    socket.addEventListener("message", (event) => this.#receive(JSON.parse(event.data)));
+    socket.addEventListener("close", (event) => {
+      this.inFlight = false;
+      this.camera = null;
+      this.socket = null;
+      if (this.stopped) return;
+      if (event.reason) this.onTrouble(event.reason);
+      setTimeout(() => this.#connect(), RETRY_MS[Math.min(this.tries++, RETRY_MS.length - 1)]);
+    });
+  }
+
+  #receive(answer) {
+    if (answer.camera) {
+      this.camera = answer.camera;
+      this.setThreshold(this.threshold);
+    } else {
+      this.inFlight = false;
+      if (answer.error) {
+        this.onTrouble(answer.error);
+      } else {
+        const now = performance.now();
+        const scale = this.sentWidth / answer.size_wh[0];
+        this.boxes = answer.boxes.map((box) => ({ ...box, xyxy: box.xyxy.map((value) => value * scale) }));
+        // How old the boxes before had become when these replaced them.
+        const lag_ms = this.boxesAt === null ? null : now - this.boxesAt;
+        this.boxesAt = this.sentAt;
+        this.answers = [...this.answers.filter((at) => now - at < 2000), now];
+        this.onBoxes({ model_ms: answer.model_ms, age_ms: now - this.sentAt, lag_ms, fps: this.#rate() });
+      }
+    }
+    this.#send();
+  }
+
+  #rate() {
+    const seconds = (this.answers.at(-1) - this.answers[0]) / 1000;
+    return seconds > 0 ? (this.answers.length - 1) / seconds : 0;
+  }
+
+  // Sends the newest frame, unless one is on its way.
+  #send() {
+    const { video } = this;
+    if (this.inFlight || this.paused || document.hidden || !this.camera || !video.videoWidth) return;
+    if (video.currentTime === this.sentTime) {
+      // No newer frame yet.
+      clearTimeout(this.again);
+      this.again = setTimeout(() => this.#send(), 5);
+      return;
+    }
+    this.inFlight = true;
+    this.sentTime = video.currentTime;
+    this.sentAt = performance.now();
+    this.sentWidth = video.videoWidth;
+    const scale = Math.min(1, LONGEST_SIDE / Math.max(video.videoWidth, video.videoHeight));
+    this.small.width = Math.round(video.videoWidth * scale);
+    this.small.height = Math.round(video.videoHeight * scale);
+    this.small.getContext("2d").drawImage(video, 0, 0, this.small.width, this.small.height);
+    this.small.toBlob(
+      (blob) => {
+        if (this.socket && this.socket.readyState === WebSocket.OPEN && blob) this.socket.send(blob);
+        else this.inFlight = false;
+      },
+      "image/jpeg",
+      JPEG_QUALITY,
+    );
+  }
+
+  #draw() {
+    this.drawing = true;
+    const { video, canvas, context } = this;
+    if (video.videoWidth) {
+      if (canvas.width !== video.videoWidth || canvas.height !== video.videoHeight) {
+        canvas.width = video.videoWidth;
+        canvas.height = video.videoHeight;
+      }
+      context.save();
+      if (this.mirrored) context.setTransform(-1, 0, 0, 1, canvas.width, 0);
+      context.drawImage(video, 0, 0);
+      context.restore();
+      for (const box of this.boxes) if (this.shows(box)) this.#drawBox(box);
+      this.#send();
+    }
+    if (!this.stopped) requestAnimationFrame(() => this.#draw());
+  }
+
+  #drawBox({ labels, caption: text, xyxy }) {
+    const [x1, y1, x2, y2] = xyxy.map(Math.round); // else lines are blurred
+    const { canvas, context } = this;
+    const line = Math.max(2, Math.round(Math.max(canvas.width, canvas.height) / 320));
+    const left = this.mirrored ? canvas.width - x2 : x1;
+    const color = this.colorOf(labels.at(-1));
+    context.lineWidth = line;
+    context.strokeStyle = color;
+    context.strokeRect(left, y1, x2 - x1, y2 - y1);
+    context.font = `600 ${Math.max(13, line * 7)}px system-ui, sans-serif`;
+    const width = context.measureText(text).width + 4 * line;
+    const height = Math.max(18, line * 9);
+    const textLeft = Math.max(0, Math.min(left - line / 2, canvas.width - width));
+    const textTop = Math.max(0, y1 - height);
+    context.fillStyle = color;
+    context.fillRect(textLeft, textTop, width, height);
+    context.fillStyle = inkOn(color);
+    context.textBaseline = "middle";
+    context.fillText(text, textLeft + 2 * line, textTop + height / 2);
+  }
+}
+
+function inkOn(color) {
+  const [r, g, b] = [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
+  return r + g + b < 380 ? "#fff" : "#000";
+}

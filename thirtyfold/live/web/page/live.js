@@ -1,0 +1,399 @@
+// The page: state in over a WebSocket, orders out by POST, buttons and keys between them.
+
+import { OwnCamera } from "/camera.js";
+import { ServerPicture } from "/picture.js";
+import { Recorder, download, snapshot } from "/recorder.js";
+import { keepTheme, turnTheme } from "/theme.js";
+
+const STEP = 0.05;
+const NOTICE_MS = 3500;
+const AGAIN_MS = 1200;
+const TOUCHED_MS = 800;
+const RETRY_MS = [500, 1000, 2000, 4000];
+const $ = (id) => document.getElementById(id);
+
+let state = null; // the server's, as it came last
+let surface = null; // ServerPicture or OwnCamera
+let recorder = null;
+let own = null; // with the viewer's own camera: {threshold, hidden, paused}
+let touchedAt = -Infinity; // when the person moved the slider last
+let classesTouchedAt = -Infinity;
+let clickedAt = -Infinity; // when a class was turned on or off last
+let tries = 0;
+let messages = 0;
+
+// --- what is shown -------------------------------------------------------------------------------
+
+const threshold = () => (own ? own.threshold : state.threshold);
+const hidden = () => (own ? own.hidden : new Set(state.hidden));
+const paused = () => (own ? own.paused : state.paused);
+const colorOf = (label) => state.classes.find((known) => known.label === label)?.color ?? "#e69f00";
+const shows = (box) => (box.score ?? 1) >= threshold() && !box.labels.some((label) => hidden().has(label));
+
+function show() {
+  $("source").textContent = own ? "your camera" : state.source;
+  document.title = `${own ? "your camera" : state.source} – thirtyfold live`;
+  $("facts").textContent = `Model: ${state.model}`;
+  if (!own) {
+    showNumbers(state);
+    showFound(state.found);
+  }
+  showThreshold();
+  showClasses();
+  const isPaused = paused();
+  $("held").hidden = !isPaused;
+  $("pause").setAttribute("aria-pressed", isPaused);
+  $("pause").firstElementChild.textContent = isPaused ? "Go on" : "Pause";
+  // What is still so is told again and again; it stays until it is over.
+  if (state.message) notify(state.message, state.messages === messages ? AGAIN_MS : NOTICE_MS);
+  messages = state.messages;
+}
+
+function showNumbers({ fps, age_ms, model_ms, lag_ms }) {
+  $("fps").textContent = fps.toFixed(1);
+  milliseconds($("age"), age_ms);
+  milliseconds($("model-ms"), model_ms);
+  milliseconds($("lag"), lag_ms);
+}
+
+function milliseconds(element, value) {
+  if (value === null || value === undefined) {
+    element.textContent = "–";
+    return;
+  }
+  const unit = document.createElement("small");
+  unit.textContent = " ms";
+  element.replaceChildren(value < 9.95 ? value.toFixed(1) : Math.round(value), unit);
+}
+
+function showFound(found) {
+  const text = Object.entries(found).map(([label, count]) => (count > 1 ? `${count} × ${label}` : label)).join(", ");
+  $("found").textContent = text || "nothing found";
+}
+
+function showThreshold() {
+  const slider = $("threshold");
+  slider.min = state.lowest_threshold;
+  slider.disabled = false;
+  // While it is being dragged the hand is right, not the server.
+  if (performance.now() - touchedAt > TOUCHED_MS) slider.value = threshold();
+  $("threshold-value").textContent = Number(slider.value).toFixed(2);
+}
+
+function showClasses() {
+  const list = $("classes");
+  const names = state.classes.map((known) => known.label);
+  if (list.dataset.names !== JSON.stringify(names)) {
+    list.dataset.names = JSON.stringify(names);
+    list.replaceChildren(...state.classes.map(classLine));
+  }
+  // A state that was on its way when somebody clicked would take the click back for a moment.
+  if (performance.now() - classesTouchedAt < TOUCHED_MS) return;
+  // As with the slider: the server's is that of before the click for a moment.
+  if (performance.now() - clickedAt < TOUCHED_MS) return;
+  const off = hidden();
+  for (const box of list.querySelectorAll("input")) box.checked = !off.has(box.value);
+}
+
+function classLine({ label, color }) {
+  const line = document.createElement("label");
+  const box = document.createElement("input");
+  box.type = "checkbox";
+  box.value = label;
+  box.addEventListener("change", changeClasses);
+  const swatch = document.createElement("i");
+  swatch.style.setProperty("--color", color);
+  swatch.ariaHidden = "true";
+  const name = document.createElement("span");
+  name.textContent = label;
+  line.append(box, swatch, name);
+  return line;
+}
+
+let noticeTimer = 0;
+let noticeUntil = 0;
+function notify(text, ms = NOTICE_MS) {
+  const notice = $("notice");
+  const isNew = notice.textContent !== text;
+  if (isNew) notice.textContent = text;
+  notice.classList.add("shown");
+  clearTimeout(noticeTimer);
+  noticeUntil = Math.max(isNew ? 0 : noticeUntil, performance.now() + ms);
+  if (ms < Infinity) noticeTimer = setTimeout(() => notice.classList.remove("shown"), noticeUntil - performance.now());
+}
+
+function wait(text, { retry = null } = {}) {
+  const waiting = $("waiting");
+  const line = document.createElement("span");
+  line.textContent = text;
+  waiting.replaceChildren(line);
+  waiting.hidden = false;
+  if (retry) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "Try again";
+    button.addEventListener("click", retry);
+    waiting.append(document.createElement("br"), button);
+  }
+}
+
+// --- what is asked for ---------------------------------------------------------------------------
+
+async function order(what) {
+  try {
+    const answer = await fetch("/api/order", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(what),
+    });
+    if (!answer.ok) notify((await answer.json()).error ?? `not done (${answer.status})`);
+    return answer.ok;
+  } catch {
+    notify("not done: the connection is lost");
+    return false;
+  }
+}
+
+// Between two quick presses the server's own is that of before the first.
+const newestThreshold = () => (performance.now() - touchedAt < TOUCHED_MS ? Number($("threshold").value) : threshold());
+
+let sending = null;
+function setThreshold(value) {
+  const clamped = Math.min(1, Math.max(state.lowest_threshold, Math.round(value * 100) / 100));
+  touchedAt = performance.now();
+  $("threshold").value = clamped;
+  if (own) {
+    own.threshold = clamped;
+    surface.setThreshold(clamped);
+  } else {
+    // At most ten a second while the slider is dragged; the last one counts.
+    if (sending === null) {
+      setTimeout(() => {
+        order({ do: "threshold", value: sending });
+        sending = null;
+      }, 100);
+    }
+    sending = clamped;
+  }
+  showThreshold();
+}
+
+function changeClasses() {
+  clickedAt = performance.now();
+  classesTouchedAt = performance.now();
+  const off = [...$("classes").querySelectorAll("input")].filter((box) => !box.checked).map((box) => box.value);
+  if (own) own.hidden = new Set(off);
+  else order({ do: "hide", labels: off });
+}
+
+function pause() {
+  if (!own) return order({ do: "pause", paused: !state.paused });
+  own.paused = !own.paused;
+  surface.pause(own.paused);
+  show();
+}
+
+function save() {
+  if (!own) return order({ do: "save" });
+  if (!surface.camera) return notify("nothing to save yet");
+  return order({ do: "save shown", camera: surface.camera, threshold: own.threshold, hidden: [...own.hidden] });
+}
+
+async function takeSnapshot() {
+  if (!ready()) return;
+  download(await snapshot(surface), `live-${stamp()}.jpg`);
+  notify("snapshot saved among your downloads");
+}
+
+async function record() {
+  if (recorder) {
+    const { blob, ending } = await recorder.stop();
+    recorder = null;
+    download(blob, `live-${stamp()}.${ending}`);
+    notify("video saved among your downloads");
+  } else if (ready()) {
+    try {
+      const starting = new Recorder(surface);
+      starting.start();
+      recorder = starting;
+    } catch (error) {
+      notify(error.message);
+    }
+  }
+  showRecording();
+}
+
+function showRecording() {
+  $("recording").hidden = !recorder;
+  $("record").setAttribute("aria-pressed", Boolean(recorder));
+  $("record").firstElementChild.textContent = recorder ? "Stop recording" : "Record";
+  if (!recorder) return;
+  const seconds = Math.floor(recorder.seconds);
+  $("recorded").textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}
+setInterval(() => recorder && showRecording(), 500);
+
+function ready() {
+  if (surface && surface.size[0]) return true;
+  notify("there is no picture yet");
+  return false;
+}
+
+function stamp() {
+  const now = new Date();
+  const local = new Date(now.getTime() - now.getTimezoneOffset() * 60_000);
+  return local.toISOString().slice(0, 19).replace(/[T:]/g, "-");
+}
+
+function full() {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else if ($("frame").requestFullscreen) $("frame").requestFullscreen();
+}
+
+function mirror() {
+  if (!own) return;
+  surface.mirrored = !surface.mirrored;
+  $("mirror").setAttribute("aria-pressed", surface.mirrored);
+}
+
+async function turn() {
+  if (!own) return;
+  try {
+    await surface.turn();
+  } catch (error) {
+    trouble(error.message, true);
+  }
+  $("mirror").setAttribute("aria-pressed", surface.mirrored);
+}
+
+const stopDialog = $("ask-stop");
+const ACTIONS = { pause, save, snapshot: takeSnapshot, record, mirror, turn, full, theme: turnTheme, stop: () => stopDialog.showModal() };
+const KEYS = {
+  p: pause,
+  c: save,
+  s: takeSnapshot,
+  r: record,
+  m: mirror,
+  v: turn,
+  f: full,
+  t: turnTheme,
+  q: ACTIONS.stop,
+  "+": () => setThreshold(newestThreshold() + STEP),
+  "=": () => setThreshold(newestThreshold() + STEP),
+  "-": () => setThreshold(newestThreshold() - STEP),
+  _: () => setThreshold(newestThreshold() - STEP),
+};
+const WITHOUT_STATE = new Set([full, turnTheme, ACTIONS.stop]);
+
+function run(action) {
+  if (state || WITHOUT_STATE.has(action)) action();
+}
+
+for (const [id, action] of Object.entries(ACTIONS)) $(id).addEventListener("click", () => run(action));
+$("threshold").addEventListener("input", (event) => setThreshold(Number(event.target.value)));
+$("do-stop").addEventListener("click", () => {
+  stopDialog.close();
+  order({ do: "stop" });
+});
+$("dont-stop").addEventListener("click", () => stopDialog.close());
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || stopDialog.open) return;
+  const action = KEYS[event.key.toLowerCase()];
+  if (!action) return;
+  event.preventDefault();
+  run(action);
+});
+
+// --- the connection ------------------------------------------------------------------------------
+
+function connect() {
+  const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/state`);
+  socket.addEventListener("message", (event) => {
+    const told = JSON.parse(event.data);
+    if ("by_browser" in told) {
+      if (tries) notify("connected again");
+      tries = 0;
+      $("review").hidden = !told.review;
+      begin(told.by_browser);
+    } else if (!told.starting) {
+      state = told;
+      if (own && own.threshold === null) own.threshold = state.threshold;
+      show();
+    }
+  });
+  socket.addEventListener("close", (event) => {
+    if (event.code === 1012 || event.code === 1001) {
+      ended();
+      return;
+    }
+    notify("connection lost, trying again …", Infinity);
+    setTimeout(reconnect, RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)]);
+  });
+}
+
+async function reconnect() {
+  try {
+    // Another run at the same port has another token.
+    if ((await fetch("/icon.svg")).status === 401) {
+      notify("This run is over. Open the link of the new one.", Infinity);
+      return;
+    }
+  } catch {
+    // Nobody there; not yet, perhaps.
+  }
+  connect();
+}
+
+function begin(byBrowser) {
+  if (!byBrowser) {
+    surface ??= new ServerPicture($("picture"), { onPicture: () => ($("waiting").hidden = true) });
+    surface.keepWhenHidden = () => Boolean(recorder);
+    surface.start();
+  } else if (!surface) {
+    own = { threshold: null, hidden: new Set(), paused: false };
+    $("age-name").textContent = "there and back";
+    surface = new OwnCamera($("video"), $("canvas"), {
+      shows: (box) => state !== null && shows(box),
+      colorOf,
+      onTrouble: trouble,
+      onPicture: () => ($("waiting").hidden = true),
+      onBoxes: (numbers) => {
+        showNumbers(numbers);
+        const found = Object.create(null);
+        for (const box of surface.boxes) {
+          const name = box.labels.join(": ");
+          if (state && shows(box)) found[name] = (found[name] ?? 0) + 1;
+        }
+        showFound(found);
+      },
+    });
+    openCamera();
+  }
+}
+
+async function openCamera() {
+  wait("Waiting for the camera: the browser asks whether it may …");
+  try {
+    await surface.open();
+    $("mirror").hidden = false;
+    $("mirror").setAttribute("aria-pressed", surface.mirrored);
+    $("turn").hidden = (await surface.cameras()) < 2;
+  } catch (error) {
+    trouble(error.message, true);
+  }
+}
+
+function trouble(text, withoutCamera = false) {
+  if (withoutCamera) wait(text, { retry: openCamera });
+  else notify(text);
+}
+
+function ended() {
+  if (recorder) record();
+  surface?.stop();
+  notify("The run has ended.", Infinity);
+  for (const button of document.querySelectorAll("main button, main input")) button.disabled = true;
+}
+
+keepTheme();
+connect();
