@@ -44,7 +44,8 @@ TRICKS = (
 def watched(site: Site) -> Iterator[list[bytes]]:
     """A viewer who looks all the while; at the end new pictures have to be coming still."""
     seen: list[bytes] = []
-    stream = site.pictures(httpx.Client(base_url=site.origin, headers={"Cookie": site.cookie}, timeout=30))
+    client = httpx.Client(base_url=site.origin, headers={"Cookie": site.cookie}, timeout=30)
+    stream = site.pictures(client)
     going_on = threading.Event()
     going_on.set()
 
@@ -65,6 +66,7 @@ def watched(site: Site) -> Iterator[list[bytes]]:
     finally:
         going_on.clear()
         thread.join(30)
+        client.close()
 
 
 def status(site: Site, request: str, *headers: str, host: str | None = None) -> int:
@@ -190,7 +192,8 @@ def test_clients_that_send_or_take_nothing_are_cut_and_hold_up_nobody(
         slow = [raw(site, b"") for _ in range(MOST_IDLE_CONNECTIONS + 40)]
         slow += [raw(site, f"GET / HTTP/1.1\r\n{head}X-Never-Ending: ") for _ in range(20)]
         slow += [raw(site, f"POST /api/order HTTP/1.1\r\n{head}{order}") for _ in range(10)]
-        assert site.client.get("/live.js").status_code == 200  # somebody honest comes in between
+        with httpx.Client(base_url=site.origin, headers={"Cookie": site.cookie}, timeout=30) as honest:
+            assert honest.get("/live.js").status_code == 200  # somebody honest comes in between
         for connection in slow:
             assert len(until_the_end(connection)) < 2000
         # Those who ask for the picture and take nothing are not read from here until they have been cut.
