@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from fastapi import APIRouter, Request, WebSocket
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from starlette.types import ASGIApp
 
 from thirtyfold.errors import UsageError
@@ -24,7 +24,7 @@ from thirtyfold.live.web.review_routes import REVIEW_FILES, review_routes
 from thirtyfold.live.web.security import MOST_COMMAND_BYTES, MOST_VIEWERS, Door
 from thirtyfold.live.web.site import COMMON_FILES, build_site
 from thirtyfold.live.web.states import send_states
-from thirtyfold.live.web.stream import PictureStream
+from thirtyfold.live.web.stream import pictures
 
 # All that is ever served, read at the start: no address is turned into a path.
 PAGE_FILES: Mapping[str, tuple[str, str]] = {
@@ -101,9 +101,7 @@ def _live(
 
         @router.get("/stream.mjpg")
         async def stream() -> Response:
-            if broadcaster.viewers >= MOST_VIEWERS:
-                return JSONResponse({"error": f"{MOST_VIEWERS} people are looking already"}, status_code=503)
-            return PictureStream(broadcaster)
+            return pictures(broadcaster)
 
     else:
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 from fastapi import APIRouter, Request, WebSocket
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from thirtyfold.capture.preview import Action
@@ -16,7 +16,7 @@ from thirtyfold.live.web.broadcast import Broadcaster
 from thirtyfold.live.web.browser_camera import BrowserCamera
 from thirtyfold.live.web.security import MOST_COMMAND_BYTES, MOST_VIEWERS
 from thirtyfold.live.web.states import send_states
-from thirtyfold.live.web.stream import PictureStream
+from thirtyfold.live.web.stream import pictures
 
 CAPTURE_FILES: Mapping[str, tuple[str, str]] = {
     "/": ("capture.html", "text/html; charset=utf-8"),
@@ -73,9 +73,7 @@ def capture_routes(
 
         @router.get("/stream.mjpg")
         async def stream() -> Response:
-            if broadcaster.viewers >= MOST_VIEWERS:
-                return JSONResponse({"error": f"{MOST_VIEWERS} people are looking already"}, status_code=503)
-            return PictureStream(broadcaster)
+            return pictures(broadcaster)
 
     else:
 

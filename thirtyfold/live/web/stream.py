@@ -5,14 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from thirtyfold.live.web.broadcast import BOUNDARY, Broadcaster
-from thirtyfold.live.web.security import REQUEST_SECONDS
+from thirtyfold.live.web.security import MOST_VIEWERS, REQUEST_SECONDS
 
 # So often at least something is sent, while the picture is held, too.
 _HEARTBEAT_SECONDS = 5.0
+
+
+def pictures(broadcaster: Broadcaster) -> Response:
+    """The stream for one more viewer, or 503 where there are too many."""
+    if broadcaster.viewers >= MOST_VIEWERS:
+        return JSONResponse({"error": f"{MOST_VIEWERS} people are looking already"}, status_code=503)
+    return PictureStream(broadcaster)
 
 
 class PictureStream(Response):
