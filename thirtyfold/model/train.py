@@ -369,4 +369,6 @@ def import_tensorflow() -> None:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     with without_lines(TENSORFLOW_CHAT):
         import keras  # noqa: F401 - for what it prints
-        import tensorflow  # noqa: F401
+        import tensorflow as tf
+    # Several trainings in one process trace one graph each, which it warns of at length.
+    tf.get_logger().setLevel("ERROR")
