@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: demo test setup setup-tests format lock proof bench clean
+.PHONY: demo test setup setup-tests format lock proof bench clean package sbom licences audit notebook docker
 
 demo: $(VENV)/.ready
 	$(BIN)/thirtyfold demo
@@ -49,12 +49,38 @@ format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Refresh both locks; needs uv (`pip install uv`).
+# Refresh both locks; needs uv (`pip install uv`). Then `make licences` in the new environment.
 lock:
 	uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --override overrides.txt pyproject.toml -o requirements.lock
 	uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --override overrides.txt --group dev -c requirements.lock -o requirements-dev.lock
+
+licences: $(VENV)/.ready
+	$(BIN)/python scripts/licences.py
+
+# Wheel and sdist. The time in them is that of the last commit, so that the same commit gives the same bytes.
+package: $(VENV)/.ready
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build --no-isolation
+
+# The list of all parts, for a release.
+sbom: $(VENV)/.ready
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python scripts/sbom.py
+
+# Known holes in what the locks hold. --strict: a package that could not be looked up is no clean one.
+audit: $(VENV)/.ready
+	for lock in requirements.lock requirements-dev.lock; do \
+	  $(BIN)/pip-audit --strict --disable-pip --no-deps --require-hashes --progress-spinner off -r $$lock \
+	    $$(awk '!/^#/ && NF { print "--ignore-vuln", $$1 }' audit-exceptions.txt) || exit 1; \
+	done
+
+# The notebook run anew, and what it shows kept.
+notebook: $(VENV)/.ready
+	$(BIN)/python scripts/run_notebook.py
+
+# For a machine without a screen.
+docker: package
+	docker build --tag thirtyfold .
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

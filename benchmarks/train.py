@@ -200,7 +200,7 @@ def vgg16_times(options: argparse.Namespace) -> dict[str, float]:
     pictures = random.integers(0, 256, (_VGG_PHOTOS, size, size, 3), np.uint8)
 
     def rate(model: Any, inputs: Any, targets: Any, chosen: TrainOptions) -> float:
-        losses, weights = task.losses(chosen)
+        losses, weights = task.losses(chosen, ("face",))
         model.compile(keras.optimizers.Adam(1e-4), loss=losses, loss_weights=weights)
         model.fit(inputs, targets, batch_size=SEED_BATCH, verbose=0)  # traces
         began = time.perf_counter()
@@ -210,10 +210,10 @@ def vgg16_times(options: argparse.Namespace) -> dict[str, float]:
     whole = TrainOptions(backbone="vgg16", heads="global", weights="none", size=size)
     one = np.zeros((_VGG_PHOTOS, 1), np.float32)
     trained = rate(
-        task.build(whole, 1).model, pictures, {"scores": one, "boxes": np.zeros((_VGG_PHOTOS, 5), np.float32)}, whole
+        task.build(whole, ("face",)).model, pictures, {"scores": one, "boxes": np.zeros((_VGG_PHOTOS, 5), np.float32)}, whole
     )
     frozen = TrainOptions(backbone="vgg16", size=size)
-    network = task.build(frozen, 1)
+    network = task.build(frozen, ("face",))
     network.trunk.predict_on_batch(pictures[:SEED_BATCH])  # traces
     began = time.perf_counter()
     maps = [network.trunk.predict_on_batch(pictures[at : at + SEED_BATCH]) for at in range(0, _VGG_PHOTOS, SEED_BATCH)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,7 @@ def write_chunks(path: Path, chunks: Iterable[bytes], *, durable: bool = True) -
 
     An error raised by ``chunks`` leaves what was there before, and passes through.
     """
-    # A leading dot: whoever lists the folder meanwhile does not take it for a photo.
-    temporary = path.with_name(f".{path.name[:80]}.{os.urandom(4).hex()}.tmp")
+    temporary = path.with_name(temporary_name(path.name))
     try:
         descriptor = _create(temporary)
         try:
@@ -46,6 +45,28 @@ def write_chunks(path: Path, chunks: Iterable[bytes], *, durable: bool = True) -
         if isinstance(error, OSError):
             raise writing_failed(path, error) from error
         raise
+
+
+def temporary_name(name: str) -> str:
+    """A new name for what becomes ``name`` when it is whole; never longer than file systems take (255 bytes)."""
+    # A leading dot: whoever lists the folder meanwhile does not take it for a photo.
+    return f".{cut_to_bytes(name, 200)}.{os.urandom(4).hex()}.tmp"
+
+
+def cut_to_bytes(name: str, limit: int) -> str:
+    """The beginning of a file's name that has no more than ``limit`` bytes on the disk; no letter is cut in two."""
+    while len(os.fsencode(name)) > limit:
+        name = name[:-1]
+    return name
+
+
+def is_text(path: Path) -> bool:
+    """Whether the name is made of letters, and not of bytes from another encoding (``os.fsdecode``)."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _create(path: Path) -> int:
@@ -66,8 +87,8 @@ def _write_whole(descriptor: int, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str, *, durable: bool = True) -> None:
-    """Write ``text`` as UTF-8 with ``\\n`` line ends; see :func:`write_bytes`."""
-    write_bytes(path, text.encode("utf-8"), durable=durable)
+    """Write ``text`` as UTF-8 with ``\\n`` line ends, half letters as ``\\udc80``; see :func:`write_bytes`."""
+    write_bytes(path, text.encode("utf-8", "backslashreplace"), durable=durable)
 
 
 def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
@@ -77,6 +98,40 @@ def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
     except UnicodeEncodeError:  # half a character, which JSON can hold as \udc80 and UTF-8 can't
         data = json.dumps(value, indent=2).encode("ascii")
     write_bytes(path, data + b"\n", durable=durable)
+
+
+@contextlib.contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """A hidden folder beside ``target`` that gets its name when the block ends well, and is gone when it does not.
+
+    ``target`` must not exist, or be empty. After a kill only the hidden one is there, and is in nobody's way.
+    Raises as :func:`write_bytes` does.
+    """
+    import shutil
+    import tempfile
+
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        name = cut_to_bytes(target.name, 200)
+        folder = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".tmp", dir=target.parent))
+    except OSError as error:
+        raise writing_failed(target, error) from error
+    try:
+        yield folder
+        _give_name(folder, target)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _give_name(folder: Path, target: Path) -> None:
+    try:
+        folder.chmod(0o777 & ~umask())
+        if target.exists():
+            target.rmdir()  # empty, or this says so
+        folder.rename(target)
+    except OSError as error:
+        raise writing_failed(target, error) from error
 
 
 def append_line(path: Path, line: str) -> None:
@@ -91,7 +146,8 @@ def append_line(path: Path, line: str) -> None:
                 stream.seek(-1, os.SEEK_END)
                 if stream.read(1) != b"\n":
                     stream.write(b"\n")
-            stream.write(line.encode("utf-8") + b"\n")
+            # Half a letter, from a name that is not UTF-8, becomes \udc80 in the line: JSON reads it as it was.
+            stream.write(line.encode("utf-8", "backslashreplace") + b"\n")
             stream.flush()
             os.fsync(stream.fileno())
     except OSError as error:

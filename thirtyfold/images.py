@@ -6,11 +6,12 @@ Pixels are RGB uint8 arrays of shape (height, width, 3).
 from __future__ import annotations
 
 import io
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from thirtyfold import files
-from thirtyfold.errors import ImageError
+from thirtyfold import files, medical
+from thirtyfold.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,7 +64,8 @@ def _size(source: Path | BinaryIO, path: Path) -> tuple[int, int]:
 def read_rgb(path: Path) -> Pixels:
     """The upright image as RGB uint8 (height, width, 3). Raises :class:`ImageError`.
 
-    Grey and paletted pictures become RGB, transparency is dropped, 16 bits become 8.
+    Grey and paletted pictures become RGB, transparency is dropped, 16 bits become 8: colours by their
+    upper half, greys as :mod:`thirtyfold.medical` says. A DICOM file of one picture is read, too.
     """
     try:
         data = path.read_bytes()
@@ -76,6 +78,8 @@ def read_rgb(path: Path) -> Pixels:
 
 def rgb_of(data: bytes, path: Path) -> Pixels:
     """As :func:`read_rgb`, of a file's bytes; ``path`` is for the error's text."""
+    if medical.is_dicom(data):
+        return medical.read_single(data, path)
     width, height = size_of(data, path)
     if width * height > MAX_PIXELS:
         raise ImageError(path, f"larger than {MAX_PIXELS / 1e6:.0f} megapixels; scale it down first")
@@ -87,20 +91,46 @@ def rgb_of(data: bytes, path: Path) -> Pixels:
     return pixels
 
 
+def require_rgb(pixels: Pixels) -> None:
+    """Raise :class:`UsageError` unless ``pixels`` is an RGB picture: a uint8 array (height, width, 3)."""
+    shape, kind = getattr(pixels, "shape", None), str(getattr(pixels, "dtype", type(pixels).__name__))
+    if kind != "uint8" or shape is None or len(shape) != 3 or shape[2] != 3 or 0 in shape:
+        what = kind if shape is None else f"{kind} {shape}"
+        raise UsageError(f"pixels: an RGB picture, uint8 (height, width, 3), was expected, not {what}")
+
+
 def decode_rgb(data: bytes) -> Pixels | None:
     """An encoded picture as upright RGB uint8 (height, width, 3), or ``None`` if it is not one."""
-    import cv2
     import numpy as np
 
     if not data:
         return None
+    cv2 = _quiet_cv2()
     try:
         bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
         return None
     if bgr is None:
         return None
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+    if _is_deep(data):
+        deep = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
+        if deep is not None and deep.ndim == 2 and deep.dtype != np.uint8:
+            return cv2.cvtColor(medical.window_grey(deep), cv2.COLOR_GRAY2RGB)
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+def _is_deep(data: bytes) -> bool:
+    """Whether a PNG says that it has 16 bits a sample (PNG 11.2.2), or it is a TIFF, which may."""
+    return (data[:8] == b"\x89PNG\r\n\x1a\n" and data[24:25] == b"\x10") or data[:4] in (b"II*\0", b"MM\0*")
+
+
+@cache
+def _quiet_cv2() -> Any:
+    """OpenCV, which writes on stderr what it can't decode; we say it ourselves, by file."""
+    import cv2
+
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    return cv2
 
 
 def encode_jpeg(pixels: Pixels, *, quality: int = 95) -> bytes:

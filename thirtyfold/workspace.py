@@ -16,20 +16,26 @@ A folder that holds the photos itself (no ``images/``) and one with its labels i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from thirtyfold import files
-from thirtyfold.errors import DataError, ModelError, UsageError
+from thirtyfold.dataset_lock import locked
+from thirtyfold.errors import DataError, ModelError
 from thirtyfold.images import is_image
+from thirtyfold.progress import SILENT, Progress
 
 DEFAULT_DATASET = Path("datasets/faces")
 DEFAULT_RUNS = Path("runs")
 MODEL_CARD = "model.json"
 # Marks a numbered folder of ``runs/`` that holds many runs, for one question, and is none itself.
 STUDY_CARD = "study.json"
+# Stands in a folder of corrected copies, as `check --fix` writes them.
+FIX_REPORT = "fixed.json"
+# Written by `augment --preview`: copies to look at, in one picture.
+PREVIEW_SHEET = "augmented-preview.jpg"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,26 +82,19 @@ class Dataset:
         apart = self.root / "labels" / beside.name
         return apart if not beside.exists() and apart.exists() else beside
 
-    @contextmanager
-    def lock(self, doing: str) -> Iterator[None]:
-        """Hold the dataset for writing; a second writer gets a :class:`UsageError` at once."""
-        from filelock import FileLock, Timeout
+    def lock(self, doing: str, *, progress: Progress = SILENT) -> AbstractContextManager[None]:
+        """Hold the dataset for writing; a second writer gets a :class:`UsageError` at once, see :func:`locked`."""
+        return locked(self.root, doing, progress=progress)
 
-        path = self.root / ".lock"
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            held = FileLock(path, timeout=0)
-            held.acquire()
-        except Timeout as error:
-            raise UsageError(
-                f"{self.root}: another thirtyfold command is at work here; wait for it, then {doing} again"
-            ) from error
-        except OSError as error:
-            raise files.writing_failed(path, error) from error
-        try:
-            yield
-        finally:
-            held.release()
+
+def is_set_aside(path: Path) -> bool:
+    """Whether a folder or picture below a dataset holds copies of its photos, or photos somebody threw out.
+
+    Whoever walks through all of a dataset leaves it out, or meets the same photo twice.
+    """
+    name = path.name.lower()
+    ours = name in ("augmented", "discarded", PREVIEW_SHEET) or name.startswith("augmented.old-")
+    return ours or (path / FIX_REPORT).is_file()
 
 
 def new_run(runs_dir: Path, task: str) -> Path:
@@ -121,13 +120,12 @@ def find_run(run: Path | str, runs_dir: Path = DEFAULT_RUNS, *, task: str | None
     Raises :class:`ModelError` if there is none, or if it was never finished.
     """
     if str(run) == "latest":
-        finished = sorted(
-            (card.parent for card in runs_dir.glob(f"{task or '*'}/*/{MODEL_CARD}") if card.parent.name.isdigit()),
-            key=lambda path: (path / MODEL_CARD).stat().st_mtime_ns,
-        )
+        finished = [
+            card.parent for card in runs_dir.glob(f"{task or '*'}/*/{MODEL_CARD}") if card.parent.name.isdigit()
+        ]
         if not finished:
             raise ModelError(f"{runs_dir}: no trained model yet; make one with `thirtyfold train`")
-        return finished[-1]
+        return _newest(finished)
     path = Path(run)
     if not path.is_dir() and (runs_dir / path).is_dir():
         path = runs_dir / path
@@ -147,16 +145,33 @@ def find_unfinished_run(run: Path | str, runs_dir: Path = DEFAULT_RUNS) -> Path:
         folders = [path for path in numbered if not (path / STUDY_CARD).exists()]
         if not folders:
             raise ModelError(f"{runs_dir}: no run to go on with; start one with `thirtyfold train`")
-        return max(folders, key=lambda path: path.stat().st_mtime_ns)
+        return _newest(folders)
     for path in (Path(run), runs_dir / run):
         if path.is_dir():
             return path
     raise ModelError(f"{run}: no such run; give a folder like runs/detect/1, or `latest`")
 
 
+def _newest(runs: Iterable[Path]) -> Path:
+    """The run with the highest number of its task; of several tasks, where something was written last.
+
+    Not by time within a task: an export changes an old run, and clocks go backwards.
+    """
+    last = {run.parent: run for run in sorted(runs, key=lambda run: int(run.name))}
+    return max(
+        last.values(), key=lambda run: (run / MODEL_CARD if (run / MODEL_CARD).exists() else run).stat().st_mtime_ns
+    )
+
+
 _UNSAFE = re.compile(r"[^\w.-]+", re.UNICODE)
+# Devices of Windows, whatever the ending (https://learn.microsoft.com/windows/win32/fileio/naming-a-file).
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 
 
 def safe_name(text: str, *, limit: int = 80) -> str:
-    """``text`` as one file name: no separators, no leading dot, never empty."""
-    return _UNSAFE.sub("-", text).strip("-.")[:limit] or "unnamed"
+    """``text`` as one file name on every system: no separators, no leading dot, no device's name, never empty.
+
+    ``limit`` is in letters; the name has no more than twice as many bytes, so that endings find room.
+    """
+    name = files.cut_to_bytes(_UNSAFE.sub("-", text).strip("-.")[:limit], 2 * limit).rstrip("-.")
+    return f"_{name}" if _DEVICE.fullmatch(name) else name or "unnamed"

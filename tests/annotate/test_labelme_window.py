@@ -19,8 +19,10 @@ from tests.drawn import draw_photo, write_label
 from tests.tiny_model import write_tiny_run
 from thirtyfold.datasets import labelme_json
 from thirtyfold.datasets.machine_made import is_machine_made, marked
+from thirtyfold.datasets.samples import read_samples
 from thirtyfold.images import write_jpeg
 from thirtyfold.sample import BoxXyxy
+from thirtyfold.workspace import Dataset
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="Xvfb is a Linux program")]
 
@@ -229,3 +231,23 @@ def test_labelme_opens_only_what_has_no_label_even_when_opencv_was_imported_firs
 
     assert "2 photos that have no label yet" in err
     assert (report["empty"], report["labelled"], len(report["unlabelled"])) == (1, 0, 2)  # type: ignore[arg-type]
+
+
+def test_classes_of_whole_photos_are_ticked_in_labelme_and_say_nothing_of_shapes(
+    desktop: Desktop, photos: Path
+) -> None:
+    with annotating(desktop, photos.parent, "--flags", "with_mask,without_mask") as process:
+        window = window_with(desktop, "0001.jpg", process)
+        desktop.tick(window, "Home")  # with_mask
+        desktop.press(window, "d")
+        window_with(desktop, "0002.jpg", process)
+        desktop.tick(window, "Down")  # without_mask, the second one
+        report, err = close(window, desktop, process)
+
+    assert "3 photos that have no class yet" in err
+    assert (report["labelled"], report["unlabelled"]) == (2, ["0003.jpg"]), err
+    assert report["classes"] == {"with_mask": 1, "without_mask": 1}
+    first, second = read_samples(Dataset(photos.parent))[:2]
+    assert (first.tags, second.tags) == (("with_mask",), ("without_mask",))
+    # Nobody looked for shapes: a detector must not take these for photos with nothing on them.
+    assert (first.annotations, second.annotations) == (None, None)

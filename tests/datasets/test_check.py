@@ -62,6 +62,9 @@ def test_the_corpus_holds_more_than_200_broken_files_of_every_kind(corpus: Corpu
     assert set(KINDS) - {code for _, code in corpus.expected} == {
         "split-broken", "label-unlisted", "label-is-file-name", "class-imbalance", "no-negatives",
         "split-not-leak-free",
+        # tests/datasets/test_check_classes.py
+        "class-conflict", "class-two", "class-one-photo", "class-not-in-train", "class-alone", "class-few-photos",
+        "class-missing", "attributes-wrong",
     }  # fmt: skip
 
 

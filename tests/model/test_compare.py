@@ -36,7 +36,7 @@ def trial(folder: Path, ious: Sequence[float], *, per_session: int = 2, size: in
     files.write_bytes(folder / LITERT, bytes(size))
     looks = {
         part: tuple(
-            Look(photo=f"{n}.jpg", session=f"s{n // per_session}", objects=1, iou=max(0.0, iou - less))
+            Look(photo=f"{n}.jpg", session=f"s{n // per_session}", objects=1, score=max(0.0, iou - less))
             for n, iou in enumerate(ious)
         )
         for part, less in (("val", 0.0), ("test", 0.1))

@@ -129,7 +129,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def test_a_twin_in_mixed_precision_keeps_its_outputs_exact() -> None:
-    learner = detect.build(TrainOptions(backbone="tiny", weights="none", size=64), 1).heads
+    learner = detect.build(TrainOptions(backbone="tiny", weights="none", size=64), ("a",)).heads
     twin = Devices(policy="mixed_bfloat16").twin(learner)
     policies = {layer.name: layer.dtype_policy.name for layer in twin.layers}
     assert {policies[name] for name in ("scores", "distances", "boxes")} == {"float32"}
@@ -145,10 +145,10 @@ def test_a_twin_in_mixed_precision_learns_what_the_network_in_float32_then_knows
     # A bounded loss: eight steps of the localization loss from a random start mostly go up, in float32 too.
     options = TrainOptions(backbone="tiny", weights="none", size=32, box_loss="ciou")
     keras.utils.set_random_seed(7)
-    learner = detect.build(options, 1).heads
+    learner = detect.build(options, ("a",)).heads
     devices = Devices(policy="mixed_bfloat16")
     twin = devices.twin(learner)
-    losses, weights = detect.losses(options)
+    losses, weights = detect.losses(options, ("a",))
     twin.compile(keras.optimizers.AdamW(2e-3, clipnorm=10.0), loss=losses, loss_weights=weights, run_eagerly=True)
     face = detect.Target(class_index=0, box_xyxy=(0.3, 0.3, 0.7, 0.7))
     target = {name: value[None] for name, value in detect.encode([face], options, 1).items()}

@@ -141,7 +141,7 @@ def test_fine_tuning_is_kept_only_if_it_made_things_better(
 
 def test_fine_tuning_all_trains_every_layer_but_the_norms(given: Path) -> None:
     options = TrainOptions(**{**SMALL, "weights": str(given), "fine_tune": "all"})
-    network = detect.build(options, 1)
+    network = detect.build(options, ("a",))
     network.backbone.trainable = False
     phase = phases.fine_tuning(network, options, TrainingState(epoch=2, first_phase_epochs=2), validated=True)
     assert phase is not None
@@ -161,7 +161,7 @@ def test_auto_fine_tunes_where_the_block_is_cheap_and_validation_can_say_whether
         ("vgg16", True, False),
     ):
         options = TrainOptions(backbone=backbone, alpha=0.35, size=64, weights=str(given))
-        network = detect.build(options, 1)
+        network = detect.build(options, ("a",))
         network.backbone.trainable = False
         assert (phases.fine_tuning(network, options, state, validated=validated) is not None) is expected
     never = replace(options, fine_tune="never")
@@ -172,7 +172,7 @@ def test_auto_fine_tunes_where_the_block_is_cheap_and_validation_can_say_whether
 
 @pytest.mark.parametrize("backbone", ["mobilenetv2", "tiny", "vgg16"])
 def test_heads_on_stored_maps_say_what_the_whole_model_says(backbone: str, tmp_path: Path) -> None:
-    network = detect.build(TrainOptions(backbone=backbone, alpha=0.35, size=64, weights="none"), 2)
+    network = detect.build(TrainOptions(backbone=backbone, alpha=0.35, size=64, weights="none"), ("a", "b"))
     squares = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), np.uint8)
     store_features(network.trunk, squares, tmp_path, batch=2, progress=SILENT)
     maps = [np.load(path) for path in sorted(tmp_path.glob("map*.npy"))]
@@ -185,7 +185,7 @@ def test_heads_on_stored_maps_say_what_the_whole_model_says(backbone: str, tmp_p
 
 
 def test_mobilenets_maps_are_stored_where_they_are_narrow() -> None:
-    network = detect.build(TrainOptions(backbone="mobilenetv2", alpha=0.35, size=224), 1)
+    network = detect.build(TrainOptions(backbone="mobilenetv2", alpha=0.35, size=224), ("a",))
     stored = sum(int(np.prod(output.shape[1:])) for output in network.trunk.outputs)
     wide = sum(int(np.prod(tensor.shape[1:])) for tensor in network.heads.inputs)
     assert stored * 9 < wide

@@ -21,7 +21,8 @@ from thirtyfold.model.evaluate import Judged
 from thirtyfold.model.evaluation import Evaluation, evaluate_predictor
 from thirtyfold.model.report import plots
 from thirtyfold.model.report.card import model_card
-from thirtyfold.model.report.pictures import TILE_WH, quality, random_tiles, window_of, worst_tiles
+from thirtyfold.model.report.pictures import quality, random_tiles, window_of, worst_tiles
+from thirtyfold.model.report.tiles import TILE_WH
 from thirtyfold.model.report.training import detail_part, training_page
 from thirtyfold.model.report.write import write_report
 from thirtyfold.predict.artifact import Artifact, read_card
@@ -196,7 +197,7 @@ def test_tiles_draw_the_truth_where_it_is_and_the_worst_come_first(tmp_path: Pat
         sample = Sample(image_path=path, width=320, height=240, annotations=truth)
         judged.append(Judged(sample=sample, predictions=tuple(found)))
     tiles = worst_tiles(judged, 0.5)
-    assert [tile.item.sample.image_path.stem for tile in tiles] == ["0", "2", "1"]
+    assert [Path(tile.name).stem for tile in tiles] == ["0", "2", "1"]
     assert [quality(item, 0.5) for item in judged] == [0.0, 1.0, 0.0]
     (missed, *_) = tiles
     scale = TILE_WH[0] / 320
@@ -210,7 +211,7 @@ def test_tiles_draw_the_truth_where_it_is_and_the_worst_come_first(tmp_path: Pat
 def test_the_random_photos_are_the_same_for_the_same_seed(run: Path) -> None:
     photos = read_samples(Dataset(run.parents[2] / "faces"))
     judged = evaluate_predictor(load(run), photos, []).parts["val"].judged
-    names = [[tile.item.sample.image_path.name for tile in random_tiles(judged, 0.5, seed=s)] for s in (0, 0, 1)]
+    names = [[tile.name for tile in random_tiles(judged, 0.5, seed=s)] for s in (0, 0, 1)]
     assert names[0] == names[1] != names[2]
     assert len(names[0]) == len(photos)
 

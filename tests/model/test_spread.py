@@ -9,15 +9,15 @@ RANDOM = np.random.default_rng(0)
 def looks(ious: list[float], *, per_session: int = 3, skip: int | None = None) -> list[Look]:
     """A photo an IoU, each with one object."""
     return [
-        Look(photo=f"{number:03d}.jpg", session=f"s{number // per_session}", objects=1, iou=iou)
+        Look(photo=f"{number:03d}.jpg", session=f"s{number // per_session}", objects=1, score=iou)
         for number, iou in enumerate(ious)
         if number != skip
     ]
 
 
 def test_the_mean_is_over_objects_and_seeds() -> None:
-    first = [Look(photo="a", session="s", objects=3, iou=2.4), Look(photo="b", session="s", objects=1, iou=0.0)]
-    second = [Look(photo="a", session="s", objects=3, iou=3.0), Look(photo="b", session="s", objects=1, iou=1.0)]
+    first = [Look(photo="a", session="s", objects=3, score=2.4), Look(photo="b", session="s", objects=1, score=0.0)]
+    second = [Look(photo="a", session="s", objects=3, score=3.0), Look(photo="b", session="s", objects=1, score=1.0)]
     assert spread_of({"x": [first, second]}).means["x"] == pytest.approx((0.6 + 1.0) / 2)
 
 

@@ -44,6 +44,7 @@ class Brightness:
     """Calls a cut-out by its brightness; knows nothing of black."""
 
     classes = ("light", "dark")
+    margin_share = 0.25
 
     def __init__(self) -> None:
         self.looked_at: list[int] = []
@@ -79,8 +80,8 @@ def test_each_object_gets_what_the_second_model_says_of_its_own_part_of_the_pict
 
 def test_captions_colours_and_label_files() -> None:
     (judged,) = Chain(Finder([box(40)]), Brightness(), remember=False)(striped(200))
-    assert caption(judged) == "face: light 78%"
-    assert caption(judged, number=2) == "face #2: light 78%"
+    assert caption(judged) == "light 78%"
+    assert caption(judged, number=2) == "light #2 78%"
     assert caption(box(40), number=2) == "face #2 90%"
     assert in_its_colour(judged).label == "light"
     assert without_verdict(judged) == box(40)

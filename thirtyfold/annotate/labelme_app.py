@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -24,16 +25,18 @@ from thirtyfold.annotate.options import AnnotateOptions
 from thirtyfold.annotate.pace import Pace
 from thirtyfold.annotate.review import Suspect
 from thirtyfold.annotate.staging import PHOTOS, Staging, bring_home, finish, stage
-from thirtyfold.annotate.ticks import NOTHING_HERE, RIGHT_AS_IS
+from thirtyfold.annotate.ticks import NOTHING_HERE, RIGHT_AS_IS, ticked_of
+from thirtyfold.datasets import labelme_json
 from thirtyfold.datasets.machine_made import has_machine_made_labels
 from thirtyfold.datasets.unlabelled import has_no_shapes_yet
-from thirtyfold.errors import DataError, NothingToDo, NotInstalledError, UsageError
+from thirtyfold.errors import DataError, LabelError, NothingToDo, NotInstalledError, UsageError
 from thirtyfold.progress import SILENT, Progress
 from thirtyfold.workspace import Dataset
 
 _CONFIG = "labelme.yaml"
 _LOG = "labelme.log"
 _POLL_SECONDS = 1.0
+_KINDS_ASKED = 50
 
 # Somebody ended labelme on purpose; on Windows there is no SIGKILL.
 _STOPPED = tuple(-getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGKILL", "SIGHUP") if hasattr(signal, name))
@@ -60,12 +63,13 @@ def annotate(
     image_paths = dataset.image_paths()
     if not image_paths:
         raise DataError(f"{dataset.root}: holds no photos; take some with `thirtyfold capture {dataset.root}`")
-    with dataset.lock("annotate"):
+    with dataset.lock("annotate", progress=progress):
         bring_home(dataset, progress)
         machine_made = [path for path in image_paths if has_machine_made_labels(dataset.label_path(path))]
         wanted, reasons = photos_to_open(dataset, image_paths, machine_made, options, suspects)
         if not wanted:
-            raise NothingToDo(f"all {len(image_paths)} photos have labels; `--all` opens them again")
+            what = f"one of the classes {', '.join(options.flags)}" if options.flags else "labels"
+            raise NothingToDo(f"all {len(image_paths)} photos have {what}; `--all` opens them again")
         labelme = labelme or find_labelme()
         _check_windows(labelme)
         staging, problems, copies = stage(dataset, wanted, reasons=reasons)
@@ -77,7 +81,9 @@ def annotate(
             staging.clear()
             raise DataError(f"{dataset.root}: none of the {len(wanted)} photos can be opened, first {problems[0]}")
         shown = {staged.image_name for staged in staging.photos.values()}
-        _say_how(labelme, len(shown), sum(path.name in shown for path in machine_made), options, progress)
+        outlines = _has_outlines(dataset, image_paths) if options.polygons is None else options.polygons
+        known = sum(path.name in shown for path in machine_made)
+        _say_how(labelme, len(shown), known, options, progress, outlines=outlines)
         started = clock()
         try:
             status = _run(labelme, staging, options, poll_seconds)
@@ -103,6 +109,9 @@ def photos_to_open(
         return [suspect.image_path for suspect in suspects], [suspect.reason for suspect in suspects]
     if options.every_photo:
         return image_paths, None
+    if options.flags:
+        unticked = {path for path in image_paths if not ticked_of(dataset.label_path(path), options.flags)}
+        return sorted(unticked.union(machine_made)), None
     unlabelled = [path for path in image_paths if has_no_shapes_yet(dataset.label_path(path))]
     return sorted([*unlabelled, *machine_made]), None
 
@@ -184,7 +193,26 @@ def _draws_without_screen() -> bool:
     return os.environ.get("QT_QPA_PLATFORM", "").split(":")[0] in ("vnc", "offscreen", "minimal", "eglfs", "linuxfb")
 
 
-def _say_how(labelme: Labelme, count: int, machine_made: int, options: AnnotateOptions, progress: Progress) -> None:
+def _has_outlines(dataset: Dataset, image_paths: Sequence[Path]) -> bool:
+    """Whether most of the shapes that are there are outlines; a few dozen label files tell."""
+    kinds: list[str] = []
+    for path in image_paths:
+        with contextlib.suppress(LabelError):
+            kinds += [shape.kind for shape in labelme_json.read(dataset.label_path(path)).annotations]
+        if len(kinds) >= _KINDS_ASKED:
+            break
+    return 2 * sum(kind in ("polygon", "mask") for kind in kinds) > len(kinds)
+
+
+def _say_how(
+    labelme: Labelme,
+    count: int,
+    machine_made: int,
+    options: AnnotateOptions,
+    progress: Progress,
+    *,
+    outlines: bool,
+) -> None:
     if options.review:
         which = f"{_photos(count)} to review, the most doubtful one first"
     elif options.every_photo:
@@ -192,10 +220,13 @@ def _say_how(labelme: Labelme, count: int, machine_made: int, options: AnnotateO
     elif machine_made == count:
         which = f"{_photos(count)} with boxes that a model drew"
     else:
-        which = f"{_photos(count - machine_made)} that {'has' if count - machine_made == 1 else 'have'} no label yet"
+        what = "class" if options.flags else "label"
+        which = f"{_photos(count - machine_made)} that {'has' if count - machine_made == 1 else 'have'} no {what} yet"
         if machine_made:
             which += f" and {machine_made} with boxes that a model drew"
     progress.say(f"labelme {labelme.version} opens with {which}.")
+    if outlines:
+        progress.say("  P      draw an outline: click from corner to corner, and the first one again (or twice) to close it")
     progress.say("  R      draw a rectangle: click one corner, then the opposite one")
     if len(options.labels) == 1:
         progress.say(f"  click `{options.labels[0]}` in the label list once, and no more questions are asked")

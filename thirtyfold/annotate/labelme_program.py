@@ -83,10 +83,10 @@ def config_for(labelme: Labelme, options: AnnotateOptions) -> dict[str, Any]:
         "labels": list(options.labels),
         "validate_label": "exact",
         "sort_labels": False,
-        "flags": [NOTHING_HERE],
+        "flags": [*options.flags, NOTHING_HERE],
         # With one label only, a click on it in the label list answers the question for good.
         "display_label_popup": len(options.labels) > 1,
-        "shortcuts": {"create_rectangle": ["Ctrl+R", "R"]},
+        "shortcuts": {"create_rectangle": ["Ctrl+R", "R"], "create_polygon": ["Ctrl+N", "P"]},
     }
 
 

@@ -77,7 +77,7 @@ def prelabel(
     dataset.image_paths()  # says that there is no such dataset before the lock makes its folder
     photos = boxes = empty = 0
     problems: list[str] = []
-    with dataset.lock("annotate"):
+    with dataset.lock("annotate", progress=progress):
         bring_home(dataset, progress)
         waiting = [path for path in dataset.image_paths() if not dataset.label_path(path).exists()]
         with progress.bar("Prelabelling", total=len(waiting), unit="photos") as bar:
@@ -108,7 +108,7 @@ def drop_prelabels(dataset: Dataset, *, progress: Progress = SILENT) -> int:
     """
     dataset.image_paths()
     dropped, kept = 0, 0
-    with dataset.lock("annotate"):
+    with dataset.lock("annotate", progress=progress):
         bring_home(dataset, progress)
         for image_path in dataset.image_paths():
             label_path = dataset.label_path(image_path)

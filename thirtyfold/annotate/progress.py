@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from thirtyfold.datasets.samples import labels_of, read_sample
+from thirtyfold.datasets.whole_photo import head_and_value
 from thirtyfold.errors import DataError, FileDataError
 from thirtyfold.sample import Sample
 from thirtyfold.workspace import Dataset
@@ -24,6 +25,9 @@ class LabellingProgress:
     ``labels`` counts the shapes that people drew or confirmed, by label. ``unlisted``
     names, by label file, the labels that are not on the list; ``broken`` says of each
     photo or label file that can't be read what is wrong.
+
+    Where classes of whole photos were asked for (``flags``), a photo with one of them ticked is labelled and one
+    without is not, whatever its shapes; ``classes`` counts them, ``doubled`` are the photos with several.
     """
 
     root: str
@@ -35,6 +39,9 @@ class LabellingProgress:
     labels: Mapping[str, int]
     unlisted: Mapping[str, tuple[str, ...]]
     broken: tuple[str, ...]
+    flags: tuple[str, ...] = ()
+    classes: Mapping[str, int] = field(default_factory=dict)
+    doubled: tuple[str, ...] = ()
 
     @property
     def photos(self) -> int:
@@ -48,6 +55,8 @@ class LabellingProgress:
             "unlabelled": list(self.unlabelled),
             "machine_made": list(self.machine_made),
             "labels": dict(self.labels),
+            "classes": dict(self.classes),
+            "several_classes": list(self.doubled),
             "unlisted": {name: list(labels) for name, labels in self.unlisted.items()},
             "broken": list(self.broken),
         }
@@ -63,7 +72,12 @@ class LabellingProgress:
         }
         if self.machine_made:
             facts["a model's boxes, to look at"] = _count_and_names(self.machine_made)
-        facts["shapes"] = shapes
+        if self.flags:
+            facts["classes of photos"] = ", ".join(f"{name} {count}" for name, count in self.classes.items())
+        if self.doubled:
+            facts["more than one class"] = _count_and_names(self.doubled)
+        if not self.flags or self.labels:
+            facts["shapes"] = shapes
         if self.unlisted:
             facts["labels not on the list"] = "\n".join(
                 f"{name}: {', '.join(labels)}" for name, labels in self.unlisted.items()
@@ -86,10 +100,10 @@ class LabellingProgress:
             raise DataError(f"{self.broken[0]}{more}")
 
 
-def labelling_progress(dataset: Dataset, labels: Sequence[str]) -> LabellingProgress:
+def labelling_progress(dataset: Dataset, labels: Sequence[str], flags: Sequence[str] = ()) -> LabellingProgress:
     """Read every photo's label file, beside it or in ``labels/``, and count.
 
-    ``labels`` are the ones that may be given. Nothing is written. Raises
+    ``labels`` are the ones that may be given, ``flags`` the classes of whole photos. Nothing is written. Raises
     :class:`DataError` if there is no such dataset.
     """
     samples: list[Sample] = []
@@ -110,17 +124,33 @@ def labelling_progress(dataset: Dataset, labels: Sequence[str]) -> LabellingProg
         strange = sorted({shape.label for shape in sample.annotations or ()} - set(labels))
         if strange:
             unlisted[str(label_path)] = tuple(strange)
+    ticked = {sample.image_path.name: [tag for tag in sample.tags if tag in flags] for sample in samples}
+    if flags:
+        labelled, empty = sum(1 for its in ticked.values() if its), 0
+        unlabelled = tuple(name for name, its in ticked.items() if not its)
+    else:
+        labelled = sum(1 for sample in samples if sample.annotations)
+        empty = sum(1 for sample in samples if sample.annotations == ())
+        unlabelled = tuple(sample.image_path.name for sample in samples if sample.annotations is None)
     return LabellingProgress(
         root=str(dataset.root),
         listed=tuple(labels),
-        labelled=sum(1 for sample in samples if sample.annotations),
-        empty=sum(1 for sample in samples if sample.annotations == ()),
-        unlabelled=tuple(sample.image_path.name for sample in samples if sample.annotations is None),
+        labelled=labelled,
+        empty=empty,
+        unlabelled=unlabelled,
         machine_made=tuple(machine_made),
         labels=labels_of(samples),
         unlisted=unlisted,
         broken=tuple(broken),
+        flags=tuple(flags),
+        classes={flag: sum(flag in its for its in ticked.values()) for flag in flags},
+        doubled=tuple(name for name, its in ticked.items() if len(_heads(its)) < len(its)),
     )
+
+
+def _heads(tags: Sequence[str]) -> set[str]:
+    """What the tags are about: ``gender=female`` is about gender, plain classes are all about one thing."""
+    return {pair[0] if (pair := head_and_value(tag)) else "" for tag in tags}
 
 
 def _some(names: Sequence[str]) -> str:

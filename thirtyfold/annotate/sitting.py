@@ -88,7 +88,7 @@ def sit_down(
         if pace.photos:
             progress.say(f"{pace}.")
     return Sitting(
-        status=labelling_progress(dataset, options.labels),
+        status=labelling_progress(dataset, options.labels, options.flags),
         prelabelled=prelabelled,
         dropped=dropped,
         review=None if suspects is None else tuple(suspects),
@@ -99,7 +99,7 @@ def sit_down(
 def _suspects(dataset: Dataset, options: AnnotateOptions, runs_dir: Path, progress: Progress) -> Sequence[Suspect]:
     """What to review, said beforehand. Raises :class:`NothingToDo` if it is nothing."""
     dataset.image_paths()  # says that there is no such dataset before the lock makes its folder
-    with dataset.lock("annotate"):
+    with dataset.lock("annotate", progress=progress):
         bring_home(dataset, progress)  # a cut-off session may have settled some of them
     model = find_model(options.model, runs_dir)
     detector = open_detector(model, progress=progress)

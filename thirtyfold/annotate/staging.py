@@ -25,7 +25,7 @@ from thirtyfold.datasets import labelme_json
 from thirtyfold.datasets.labelme_json import LabelFile
 from thirtyfold.datasets.machine_made import is_machine_made
 from thirtyfold.datasets.seal import CONFIRMED, is_unbroken
-from thirtyfold.datasets.unlabelled import is_unlabelled
+from thirtyfold.datasets.unlabelled import as_unlabelled, is_unlabelled
 from thirtyfold.errors import FileDataError, LabelError
 from thirtyfold.images import encode_jpeg, read_rgb, read_size
 from thirtyfold.progress import Progress
@@ -49,10 +49,14 @@ _Stamp = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Staged:
-    """One photo in labelme's folder. ``label_stamp`` is that of the label it came with, if it had one."""
+    """One photo in labelme's folder. ``label_stamp`` is that of the label it came with, if it had one.
+
+    ``target_stamp`` is that of the label beside the photo, as it was when the session began.
+    """
 
     image_name: str
     label_stamp: _Stamp | None = None
+    target_stamp: _Stamp | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -131,11 +135,16 @@ class Staging:
             # A shape that was drawn and deleted, or a tick taken back: the photo is as unlabelled as before.
             self._take_back(staged)
             return
+        if staged.label_stamp is None and not result.annotations and not is_ticked(saved, NOTHING_HERE):
+            # A class was ticked: that says nothing of shapes, and must not become "verified empty".
+            result = as_unlabelled(result)
         result = replace(result, image_path=staged.image_name, image_data=None)
         target = self._target(staged)
         mine = self._brought.get(staged.image_name)
         there = _read_or_none(target)
-        if there is not None and there != mine and target.stat().st_mtime_ns > saved_ns:
+        stamp = _stamp(target)
+        # By time only where it has changed: the clock may have gone back since it was written.
+        if there is not None and there != mine and stamp != staged.target_stamp and stamp and stamp[0] > saved_ns:
             return  # drawn anew by another program, after this
         if there != result:
             labelme_json.write(target, result)
@@ -197,14 +206,15 @@ def stage(
         except FileDataError as error:
             problems.append(error)
             continue
-        photos[name] = Staged(image_name=image_path.name, label_stamp=stamp)
+        target_stamp = _stamp((dataset.images_dir / image_path.name).with_suffix(".json"))
+        photos[name] = Staged(image_name=image_path.name, label_stamp=stamp, target_stamp=target_stamp)
         if stamp is not None:
             seen[Path(name).with_suffix(".json").name] = stamp
             before[image_path.name] = labelme_json.read(label_path)
         if copied:
             copies.append(image_path.name)
     # Written last: without it nobody ever drew anything in this folder.
-    manifest = {name: [staged.image_name, staged.label_stamp] for name, staged in photos.items()}
+    manifest = {name: [staged.image_name, staged.label_stamp, staged.target_stamp] for name, staged in photos.items()}
     files.write_json(folder / _MANIFEST, manifest)
     return Staging(dataset=dataset, photos=photos, _seen=seen, _before=before), problems, copies
 
@@ -215,8 +225,10 @@ def left_over(dataset: Dataset) -> Staging | None:
     try:
         raw = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
         photos = {
-            str(name): Staged(image_name=str(image), label_stamp=None if stamp is None else (stamp[0], stamp[1]))
-            for name, (image, stamp) in raw.items()
+            str(name): Staged(
+                image_name=str(image), label_stamp=_stamp_of(stamp), target_stamp=_stamp_of(more[0] if more else None)
+            )
+            for name, (image, stamp, *more) in raw.items()
         }
     except (OSError, ValueError, TypeError, AttributeError, LookupError):
         return None
@@ -314,6 +326,10 @@ def _link(source: Path, target: Path) -> None:
             make(source, target)
             return
     shutil.copyfile(source, target)
+
+
+def _stamp_of(raw: Sequence[int] | None) -> _Stamp | None:
+    return None if raw is None else (raw[0], raw[1])
 
 
 def _stamp(path: Path) -> _Stamp | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from thirtyfold.datasets import machine_made
+from thirtyfold.datasets import labelme_json, machine_made
 from thirtyfold.datasets.labelme_json import LabelFile
 from thirtyfold.datasets.seal import CONFIRMED, sealed
 from thirtyfold.datasets.unlabelled import is_unlabelled, without_mark
+from thirtyfold.errors import LabelError
 
 # Without it a photo with nothing on it can hardly be told from one that nobody looked at:
 # labelme writes no file for a photo that was only opened.
@@ -48,6 +51,15 @@ def spoken(saved: LabelFile) -> LabelFile:
     if result.annotations or is_ticked(saved, NOTHING_HERE):
         result = without_mark(result)
     return result
+
+
+def ticked_of(label_path: Path, flags: Sequence[str]) -> tuple[str, ...]:
+    """Those of ``flags`` that are ticked in a label file; none in one that is not there or that a model made."""
+    try:
+        label_file = labelme_json.read(label_path)
+    except LabelError:
+        return ()
+    return () if machine_made.is_machine_made(label_file) else tuple(flag for flag in label_file.tags if flag in flags)
 
 
 def is_ticked(label_file: LabelFile, tick: str) -> bool:

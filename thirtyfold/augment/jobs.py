@@ -12,6 +12,7 @@ from thirtyfold.datasets import augmented, labelme_json, shards
 from thirtyfold.datasets.augmented import copy_stem
 from thirtyfold.datasets.labelme_json import LabelFile
 from thirtyfold.datasets.storage import Folder
+from thirtyfold.datasets.unlabelled import as_unlabelled
 from thirtyfold.errors import FileDataError
 from thirtyfold.images import encode_jpeg
 from thirtyfold.sample import Annotation
@@ -19,10 +20,13 @@ from thirtyfold.sample import Annotation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """Copies number ``copies`` of the labelled photo ``name``, which may get objects of ``donors`` pasted."""
+    """Copies number ``copies`` of the labelled photo ``name``, which may get objects of ``donors`` pasted.
+
+    ``annotations`` is ``None`` for a photo with classes that nobody has looked at for shapes.
+    """
 
     name: str
-    annotations: tuple[Annotation, ...]
+    annotations: tuple[Annotation, ...] | None
     tags: tuple[str, ...]
     session: str
     copies: tuple[int, ...]
@@ -106,7 +110,7 @@ def _records(job: Job, shard: str, tally: _Tally) -> Iterator[bytes]:
 
 def _copies(job: Job, tally: _Tally) -> Iterator[tuple[bytes, LabelFile]]:
     from thirtyfold.augment.shrink import shrink
-    from thirtyfold.augment.transform import augment_and_count, copy_seed
+    from thirtyfold.augment.transform import copy_seed, make_copy
     from thirtyfold.datasets.storage import read_photo
 
     for work in job.work:
@@ -117,32 +121,32 @@ def _copies(job: Job, tally: _Tally) -> Iterator[tuple[bytes, LabelFile]]:
             continue
         for copy in work.copies:
             seed = copy_seed(job.seed, work.name, copy)
-            pixels, annotations, gone = augment_and_count(
-                photo, work.annotations, job.recipe, seed, job.min_visible, work.donors
+            made = make_copy(
+                photo, work.annotations or (), job.recipe, seed, job.min_visible, work.donors, tags=work.tags
             )
+            pixels, annotations, gone = made.pixels, made.annotations, made.lost
             if job.longest_px:
                 pixels, annotations, vanished = shrink(pixels, annotations, job.longest_px)
                 gone += vanished
             tally.copies += 1
-            tally.negatives += not annotations
+            tally.negatives += not annotations and work.annotations is not None
             tally.shapes += len(annotations)
             tally.lost += gone
-            yield (
-                encode_jpeg(pixels),
-                LabelFile(
-                    image_path=f"{copy_stem(work.name, copy)}.jpg",
-                    width=pixels.shape[1],
-                    height=pixels.shape[0],
-                    annotations=annotations,
-                    flags=dict.fromkeys(work.tags, True),
-                    extra={
-                        "thirtyfold": {
-                            "parent": work.name,
-                            "session": work.session,
-                            "recipe": job.recipe.name,
-                            "seed": job.seed,
-                            "copy": copy,
-                        }
-                    },
-                ),
+            label_file = LabelFile(
+                image_path=f"{copy_stem(work.name, copy)}.jpg",
+                width=pixels.shape[1],
+                height=pixels.shape[0],
+                annotations=annotations,
+                flags=dict.fromkeys(made.tags, True),
+                extra={
+                    "thirtyfold": {
+                        "parent": work.name,
+                        "session": work.session,
+                        "recipe": job.recipe.name,
+                        "seed": job.seed,
+                        "copy": copy,
+                    }
+                },
             )
+            # A photo that has a class and was never looked at for shapes is no verified empty one, nor are its copies.
+            yield encode_jpeg(pixels), label_file if work.annotations is not None else as_unlabelled(label_file)

@@ -14,7 +14,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from thirtyfold.datasets.formats.regions import encloses, fill, mask_annotation, mask_is_readable, mask_of, rings_of
+from thirtyfold.datasets.formats.regions import (
+    encloses,
+    fill,
+    mask_annotation,
+    mask_is_readable,
+    mask_of,
+    one_ring,
+    rings_of,
+)
 from thirtyfold.sample import Annotation, Point
 
 REGION = "region"
@@ -40,11 +48,7 @@ def to_region(annotation: Annotation, frame_wh: tuple[int, int]) -> Annotation |
 
 def as_region(annotation: Annotation, outer: Sequence[Ring], inner: Sequence[Ring]) -> Annotation:
     """The region of these outlines, around its pieces (one at least) and around its holes."""
-    home = outer[0][0]
-    points: list[Point] = [*outer[0]]
-    for ring in (*outer[1:], *inner):
-        points += [home, *ring, ring[0]]
-    return replace(annotation, kind=REGION, points=tuple(points))
+    return replace(annotation, kind=REGION, points=one_ring(outer, inner))
 
 
 def to_mask(region: Annotation, frame_wh: tuple[int, int]) -> Annotation | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from thirtyfold.datasets.attribute_options import AttributeOptions
 from thirtyfold.errors import UsageError
 
 STORES = ("files", "shards")
@@ -19,6 +20,7 @@ class AugmentOptions:
     picture counts as gone. ``store``: loose ``files``, or ``shards`` (TFRecord), whose pictures are scaled
     down until their longer side is ``shard_size`` pixels (0: not at all). ``engine``: ``processes`` of this
     machine, or ``dask``: the workers of the cluster at ``scheduler``, without one a cluster of this machine's own.
+    ``attributes`` says where those of the photos stand: a photo that has some is multiplied without any shape.
     """
 
     factor: int = 30
@@ -30,6 +32,7 @@ class AugmentOptions:
     shard_size: int = 0
     engine: str = "processes"
     scheduler: str | None = None
+    attributes: AttributeOptions = field(default_factory=AttributeOptions)
 
     def __post_init__(self) -> None:
         if not 1 <= self.factor <= 10_000:

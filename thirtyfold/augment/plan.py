@@ -90,7 +90,7 @@ def _work_on(source: Source, donors_of: DonorsOf, sample: Sample, copies: Sequen
     name = sample.image_path.name
     return Work(
         name=name,
-        annotations=sample.annotations or (),
+        annotations=sample.annotations,
         tags=sample.tags,
         session=source.split.groups[name],
         copies=tuple(copies),

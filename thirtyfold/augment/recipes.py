@@ -32,6 +32,9 @@ class Step:
     arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
+_HALF = 0.5
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """Steps, done one after the other.
@@ -59,6 +62,12 @@ class Recipe:
     def pastes(self) -> bool:
         """Whether copies need donors: other photos, whose objects are pasted."""
         return any(step.transform == "CopyPaste" for step in self.steps)
+
+    @property
+    def cuts_deep(self) -> bool:
+        """Whether a copy may show less than half of its photo."""
+        crops = {step.transform: step.arguments for step in self.steps}
+        return "RandomSquareCrop" in crops or crops.get("RandomAreaCrop", {}).get("area", (1.0, 1.0))[0] < _HALF
 
     def mirrored_label(self, label: str) -> str:
         """What a mirror makes of a label: ``left_eye`` is ``right_eye`` there, if the recipe says so."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from thirtyfold.datasets import augmented, labelme_json
+from thirtyfold.datasets.attribute_options import AttributeOptions
+from thirtyfold.datasets.attributes import read_attributes
 from thirtyfold.datasets.samples import labelled_sample, read_sample
 from thirtyfold.datasets.split import Split, parse_split, read_split, write_split
 from thirtyfold.datasets.split_options import SplitOptions
@@ -37,9 +39,10 @@ class Source:
     problems: tuple[FileDataError, ...]
 
 
-def local_source(dataset: Dataset, progress: Progress) -> Source:
+def local_source(dataset: Dataset, progress: Progress, attributes: AttributeOptions | None = None) -> Source:
     """A dataset of this machine; splits it if nobody has. Raises :class:`SplitError` if the split is out of date."""
-    split = _split_of(dataset, progress)
+    split = _split_of(dataset, progress, attributes or AttributeOptions())
+    known = read_attributes(dataset, attributes)
     samples: list[Sample] = []
     problems: list[FileDataError] = []
     first_of_stem: dict[str, str] = {}
@@ -52,7 +55,7 @@ def local_source(dataset: Dataset, progress: Progress) -> Source:
             samples.append(read_sample(path, dataset.label_path(path)))
         except FileDataError as error:
             problems.append(error)
-    labelled = [sample for sample in samples if _is_labelled(sample)]
+    labelled = [sample for sample in samples if _is_labelled(sample) or known.of(sample.image_path.name)]
     return Source(
         root=str(dataset.root),
         folder=LocalFolder(dataset.images_dir),
@@ -118,7 +121,7 @@ def remote_source(url: str) -> Source:
 
 
 def _is_labelled(sample: Sample) -> bool:
-    return sample.annotations is not None and not sample.machine_made
+    return (sample.annotations is not None or bool(sample.tags)) and not sample.machine_made
 
 
 def _refuse_shared_label(path: Path, same_label: str) -> None:
@@ -126,10 +129,10 @@ def _refuse_shared_label(path: Path, same_label: str) -> None:
         raise ImageError(path, f"shares the label file of {same_label}; rename one of the two")
 
 
-def _split_of(dataset: Dataset, progress: Progress) -> Split:
+def _split_of(dataset: Dataset, progress: Progress, attributes: AttributeOptions) -> Split:
     if dataset.split_path.exists():
         return read_split(dataset)
-    split = plan_split(dataset, SplitOptions(), progress=progress)
+    split = plan_split(dataset, SplitOptions(attributes=attributes), progress=progress)
     write_split(dataset, split)
     counts = ", ".join(f"{count} {part}" for part, count, *_ in split.rows())
     progress.say(f"There was no split yet, so one was made by {split.how}: {counts}. {split.note}".rstrip())

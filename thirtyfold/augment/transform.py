@@ -81,6 +81,30 @@ def augment_and_count(
 
     Their number can't be had by subtraction: one annotation can become two.
     """
+    made = make_copy(pixels, annotations, recipe, seed, min_visible, donors)
+    return made.pixels, made.annotations, made.lost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """What became of a photo: ``tags`` are its own, but for those that a mirror changes; ``lost`` counts shapes."""
+
+    pixels: Pixels
+    annotations: tuple[Annotation, ...]
+    tags: tuple[str, ...]
+    lost: int
+
+
+def make_copy(
+    pixels: Pixels,
+    annotations: Sequence[Annotation],
+    recipe: Recipe,
+    seed: int,
+    min_visible: float = 0.4,
+    donors: Sequence[Donor] = (),
+    tags: Sequence[str] = (),
+) -> Copy:
+    """As :func:`augment`, with the classes of the whole photo (``tags``) and the number of shapes that are gone."""
     moving = travel.depart(annotations, _size_wh(pixels))
     generator, python_random = np.random.default_rng(seed), random.Random(seed)  # noqa: S311 - no secrets here
     given, mirrored = pixels, False
@@ -120,7 +144,9 @@ def augment_and_count(
     kept, lost = travel.unpack(moving, annotations, _size_wh(pixels), min_visible)
     if mirrored:
         kept = tuple(replace(annotation, label=recipe.mirrored_label(annotation.label)) for annotation in kept)
-    return (pixels.copy() if np.may_share_memory(pixels, given) else pixels), kept, lost
+        tags = [recipe.mirrored_label(tag) for tag in tags]
+    pixels = pixels.copy() if np.may_share_memory(pixels, given) else pixels
+    return Copy(pixels=pixels, annotations=kept, tags=tuple(tags), lost=lost)
 
 
 def copy_seed(seed: int, photo_name: str, copy: int) -> int:

@@ -20,10 +20,9 @@ from thirtyfold.errors import DataError, FileDataError, UsageError
 from thirtyfold.images import read_rgb
 from thirtyfold.progress import SILENT, Progress
 from thirtyfold.sample import Sample
-from thirtyfold.workspace import Dataset
+from thirtyfold.workspace import PREVIEW_SHEET, Dataset
 
 COPIES = 12
-SHEET = "augmented-preview.jpg"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,14 +100,14 @@ def _train_samples(dataset: Dataset) -> list[Sample]:
         with suppress(FileDataError):
             if split is None or split.part(path.name) == "train":
                 samples.append(read_sample(path, dataset.label_path(path)))
-    return [sample for sample in samples if sample.annotations is not None and not sample.machine_made]
+    return [sample for sample in samples if (sample.annotations is not None or sample.tags) and not sample.machine_made]
 
 
 def _sheet_path(dataset: Dataset) -> Path:
     if dataset.images_dir == dataset.root:
         # Beside photos it would be taken for one of them.
-        return dataset.root / Path(SHEET).stem / SHEET
-    return dataset.root / SHEET
+        return dataset.root / Path(PREVIEW_SHEET).stem / PREVIEW_SHEET
+    return dataset.root / PREVIEW_SHEET
 
 
 def _named(dataset: Dataset, photo: str) -> Sample:

@@ -36,7 +36,7 @@ from thirtyfold.workspace import Dataset
 class AugmentResult:
     """``photos`` were multiplied, ``copies`` lie there now, ``made`` of them by this run.
 
-    ``negatives``, ``shapes`` and ``lost`` (shapes that left the picture) count this run's
+    ``negatives`` (verified empty), ``shapes`` and ``lost`` (shapes that left the picture) count this run's
     copies; ``not_moved`` counts shapes by kind that can't be carried along, ``unlabelled``
     the train photos skipped for having no label, or none that a person has seen. ``problems``
     are photos left out, as sentences.
@@ -73,8 +73,9 @@ class AugmentResult:
         }
         if self.made:
             facts["made now"] = f"{self.made:,} in {self.seconds:.1f} s ({self.images_per_second:,.0f} a second)"
-            facts["without any shape"] = f"{self.negatives:,}"
-            facts["shapes"] = f"{self.shapes:,}, and {self.lost:,} left the picture"
+            if self.negatives or self.shapes or self.lost:  # photos with classes of their own need have no shapes
+                facts["without any shape"] = f"{self.negatives:,}"
+                facts["shapes"] = f"{self.shapes:,}, and {self.lost:,} left the picture"
         if self.unlabelled:
             facts["skipped, no label seen by a person"] = f"{self.unlabelled:,}"
         if self.not_moved:
@@ -95,12 +96,12 @@ def augment_dataset(dataset: Dataset, options: AugmentOptions, *, progress: Prog
     if options.engine == "dask":
         dataset = Dataset(dataset.root.absolute())  # workers stand in folders of their own
     photos = len(dataset.image_paths())  # says that there is no such dataset before the lock makes its folder
-    with dataset.lock("augment"):
+    with dataset.lock("augment", progress=progress):
         own_processes = options.engine == "processes" and options.processes > 1
         if own_processes and not _is_finished(dataset) and photos * options.factor >= 2 * COPIES_A_PROCESS:
             warm_up()
-        source = local_source(dataset, progress)
-        _explain(source, progress)
+        source = local_source(dataset, progress, options.attributes)
+        _explain(source, recipe, progress)
         manifest = manifest_of(source, recipe, options)
         make_room(dataset, manifest, progress)
         return _multiply(source, manifest, recipe, options, progress)
@@ -114,7 +115,7 @@ def augment_url(url: str, options: AugmentOptions, *, progress: Progress = SILEN
     """
     recipe = find_recipe(options.recipe)
     source = remote_source(url)
-    _explain(source, progress)
+    _explain(source, recipe, progress)
     manifest = manifest_of(source, recipe, options)
     make_remote_room(source.out, manifest)
     return _multiply(source, manifest, recipe, options, progress)
@@ -207,7 +208,7 @@ def _finish(source: Source, manifest: Manifest) -> None:
     augmented.write_manifest(source.out, manifest)
 
 
-def _explain(source: Source, progress: Progress) -> None:
+def _explain(source: Source, recipe: Recipe, progress: Progress) -> None:
     """Say what is left out before the work begins. Raises :class:`DataError` if nothing is left."""
     for error in source.problems:
         progress.say(f"Left out: {error}")
@@ -223,6 +224,12 @@ def _explain(source: Source, progress: Progress) -> None:
         progress.say(
             f"{source.unlabelled} of the train photos have no label that a person has seen and are left out; "
             f"{annotate} opens them"
+        )
+    classes_alone = sum(sample.annotations is None for sample in source.samples)
+    if 2 * classes_alone > len(source.samples) and recipe.cuts_deep:
+        progress.say(
+            f"note: recipe {recipe.name} may show a small part of a photo, and the photos have classes, no shapes: "
+            "where a class shows in one place only (a mask), `--recipe mask` or `light` leaves it in the picture"
         )
     if not_moved := _not_moved(source.samples):
         kinds = ", ".join(f"{count} of kind {kind}" for kind, count in not_moved.items())

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
+from thirtyfold import files
 from thirtyfold.capture.devices import IS_LINUX, OTHER_SOURCES, camera_numbers, device_name, why_no_camera
 from thirtyfold.capture.folder_camera import FolderCamera
 from thirtyfold.capture.frames import Camera, Frame, NewestFrame
@@ -55,7 +56,7 @@ def open_camera(source: str, *, for_ever: bool = False) -> Camera:
     (http, https, rtsp, rtmp), or ``demo`` (``demo:7`` for another seed). A camera or stream that stops later
     is tried again for half a minute, or ``for_ever``. Raises :class:`CameraError` with the reason and the mend.
     """
-    source = source.strip()
+    source = source if Path(source).exists() else source.strip()
     if source == "demo" or source.startswith("demo:"):
         from thirtyfold.capture.demo_camera import DemoCamera
 
@@ -233,6 +234,9 @@ class VideoFileCamera:
         capture: _SafeCapture | None = None
         if not os.access(path, os.R_OK):
             raise CameraError(f"{path}: may not be read; change its permissions")
+        if not files.is_text(path.resolve()):
+            # OpenCV ends the whole process over such a name.
+            raise CameraError(f"{path}: the path holds letters that are not UTF-8; rename the file or its folder")
         if path.is_file():
             # Absolute, as FFmpeg takes what stands before a colon for a protocol.
             capture = _opened(str(path.resolve()), _ffmpeg_or_any(cv2))

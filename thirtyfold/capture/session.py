@@ -60,7 +60,7 @@ def capture(
     try:
         plan = plan_shots(options.shots, options.count, live=camera.live)
         preview = preview or _wanted_preview(camera, options, progress)
-        with dataset.lock("capture"):
+        with dataset.lock("capture", progress=progress):
             visit = _Visit(dataset, options, camera, plan, preview, progress, timing, now)
             try:
                 return visit.run()
@@ -274,6 +274,8 @@ class _Visit:
 
     def _result(self, reader: NewestFrame, ended: str, adopted: list[str]) -> CaptureResult:
         problems = self._camera.problems if isinstance(self._camera, FolderCamera) else []
+        for problem in problems:
+            self._progress.say(f"left out: {problem}")
         return CaptureResult(
             dataset=self._dataset.root,
             session=self._session,

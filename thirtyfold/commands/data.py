@@ -12,15 +12,19 @@ from thirtyfold.annotate.options import AnnotateOptions
 from thirtyfold.augment.options import AugmentOptions
 from thirtyfold.capture.options import CaptureOptions
 from thirtyfold.commands.shared import (
+    AttributesOption,
     CertificateKeyOption,
     CertificateOption,
     DatasetArgument,
+    FromNameOption,
     HostOption,
     JsonOption,
     NamesOption,
+    PhotosArgument,
     PortOption,
     RunsOption,
 )
+from thirtyfold.datasets.attribute_options import AttributeOptions
 from thirtyfold.datasets.check.options import CheckOptions
 from thirtyfold.datasets.formats.convert_options import READABLE, WRITABLE, ConvertOptions
 from thirtyfold.datasets.split_options import SplitOptions
@@ -109,6 +113,13 @@ def capture(
 def annotate(
     dataset: DatasetArgument = DEFAULT_DATASET,
     labels: Annotated[str, typer.Option(help="The labels that may be given, separated by commas.")] = "face",
+    flags: Annotated[
+        str, typer.Option(help="Classes of whole photos to tick in labelme, separated by commas: cat,dog.")
+    ] = "",
+    polygons: Annotated[
+        bool | None,
+        typer.Option("--polygons/--boxes", help="Draw outlines, or boxes. [default: as the dataset's shapes are]"),
+    ] = None,
     every_photo: Annotated[bool, typer.Option("--all", help="Open the photos that have labels, too.")] = False,
     prelabel: Annotated[
         str | None,
@@ -140,6 +151,8 @@ def annotate(
 
     options = AnnotateOptions(
         labels=tuple(label.strip() for label in labels.split(",")),
+        flags=tuple(flag.strip() for flag in flags.split(",")) if flags else (),
+        polygons=polygons,
         every_photo=every_photo,
         prelabel=prelabel,
         review=review,
@@ -161,7 +174,7 @@ def annotate(
 
 
 def check(
-    dataset: DatasetArgument = DEFAULT_DATASET,
+    dataset: PhotosArgument = DEFAULT_DATASET,
     labels: Annotated[str, typer.Option(help="The labels there should be, separated by commas. [default: any]")] = "",
     html: Annotated[Path | None, typer.Option(help="Write the page here. [default: DATASET/check.html]")] = None,
     no_html: Annotated[bool, typer.Option("--no-html", help="Write no page.")] = False,
@@ -169,11 +182,14 @@ def check(
     fix_into: Annotated[Path | None, typer.Option(help="Write corrected copies into this new folder.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
     workers: Annotated[int, typer.Option(help="Threads; 0 is one a core.")] = _CHECK.workers,
+    attributes: AttributesOption = None,
+    attributes_from_name: FromNameOption = "",
     json_: JsonOption = False,
 ) -> None:
     """Find what is wrong with photos, labels and split. Each problem by file, with the mend; nothing is changed."""
     from thirtyfold import console
     from thirtyfold.datasets.check.run import check_dataset
+    from thirtyfold.datasets.class_import import settle_dataset
 
     options = CheckOptions(
         labels=tuple(label.strip() for label in labels.split(",")) if labels else (),
@@ -183,22 +199,24 @@ def check(
         fix_dir=fix_into,
         strict=strict,
         workers=workers,
+        attributes=AttributeOptions(table=attributes, from_name=attributes_from_name),
     )
-    result = check_dataset(Dataset(dataset), options, progress=console.Terminal())
+    settled = settle_dataset(dataset, console.Terminal())
+    result = check_dataset(settled, options, progress=console.Terminal())
     if json_:
         console.print_json(result.to_dict())
     else:
         if result.problems:
             console.print_table("By file", ("file", "code", "what is wrong"), result.rows_by_file())
             console.print_table("By kind", ("", "code", "", "what it is, and the mend"), result.rows_by_kind())
-        console.print_facts(f"Checked {dataset}", result.facts())
+        console.print_facts(f"Checked {settled.root}", result.facts())
         if result.page is not None:
             typer.echo(f"Look at {result.page}")
     result.raise_if_wrong()
 
 
 def split(
-    dataset: DatasetArgument = DEFAULT_DATASET,
+    dataset: PhotosArgument = DEFAULT_DATASET,
     val: Annotated[float, typer.Option(help="Share of the photos for validation.")] = _SPLIT.val,
     test: Annotated[float, typer.Option(help="Share of the photos for the test.")] = _SPLIT.test,
     test_sessions: Annotated[str, typer.Option(help="Sessions that are the test part, separated by commas.")] = "",
@@ -206,19 +224,35 @@ def split(
         str | None, typer.Option(help="Regular expression: what it finds in a file name is the session.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the choice.")] = _SPLIT.seed,
+    new_test: Annotated[
+        bool, typer.Option("--new-test", help="Choose the test part anew, though the dataset came with one.")
+    ] = False,
+    attributes: AttributesOption = None,
+    attributes_from_name: FromNameOption = "",
     json_: JsonOption = False,
 ) -> None:
     """Divide the photos into train, val and test. A capture session is never torn apart."""
     from thirtyfold import console
+    from thirtyfold.datasets.class_import import settle_dataset
     from thirtyfold.datasets.split_plan import split_dataset
 
     names = tuple(name.strip() for name in test_sessions.split(",") if name.strip())
-    options = SplitOptions(val=val, test=test, test_sessions=names, group_by=group_by, seed=seed)
-    result = split_dataset(Dataset(dataset), options, progress=console.Terminal())
+    options = SplitOptions(
+        val=val,
+        test=test,
+        test_sessions=names,
+        group_by=group_by,
+        seed=seed,
+        new_test=new_test,
+        attributes=AttributeOptions(table=attributes, from_name=attributes_from_name),
+    )
+    settled = settle_dataset(dataset, console.Terminal())
+    result = split_dataset(settled, options, progress=console.Terminal())
     if json_:
         console.print_json(result.to_dict())
     else:
-        console.print_table(f"Split of {dataset}", ("part", "photos", "photos by label", "sessions"), result.rows())
+        columns = ("part", "photos", "photos by label", "sessions")
+        console.print_table(f"Split of {settled.root}", columns, result.rows())
 
 
 def convert(
@@ -250,7 +284,11 @@ def convert(
 
 def augment(
     dataset: Annotated[
-        str, typer.Argument(metavar="[DATASET]", help="The dataset's folder, or a URL such as s3://bucket/faces.")
+        str,
+        typer.Argument(
+            metavar="[DATASET]",
+            help="The dataset's folder, one with a folder of photos for each class, or a URL like s3://bucket/faces.",
+        ),
     ] = str(DEFAULT_DATASET),
     factor: Annotated[int, typer.Option(help="Copies a train photo.")] = _AUGMENT.factor,
     recipe: Annotated[
@@ -281,6 +319,8 @@ def augment(
     photo: Annotated[
         str | None, typer.Option(help="The photo of the --preview. [default: the first train photo with a shape]")
     ] = None,
+    attributes: AttributesOption = None,
+    attributes_from_name: FromNameOption = "",
     list_recipes: Annotated[bool, typer.Option("--list-recipes", help="List the recipes and stop.")] = False,
     json_: JsonOption = False,
 ) -> None:
@@ -305,24 +345,30 @@ def augment(
         shard_size=shard_size,
         engine=engine,
         scheduler=scheduler,
+        attributes=AttributeOptions(table=attributes, from_name=attributes_from_name),
     )
+    from thirtyfold.datasets.class_import import settle_dataset
+
     if preview or photo:
         from thirtyfold.augment.try_out import try_out
 
         if is_url(dataset):
             raise UsageError(f"{dataset}: --preview draws photos of this machine; copy some here and try it on those")
-        sheet = try_out(Dataset(Path(dataset)), options, photo=photo, progress=console.Terminal())
+        settled = settle_dataset(Path(dataset), console.Terminal())
+        sheet = try_out(settled, options, photo=photo, progress=console.Terminal())
         if json_:
             console.print_json(sheet.to_dict())
         else:
-            console.print_facts(f"Preview of {dataset}", sheet.facts())
+            console.print_facts(f"Preview of {settled.root}", sheet.facts())
         return
     from thirtyfold.augment.writer import augment_dataset, augment_url
 
     if is_url(dataset):
         result = augment_url(dataset, options, progress=console.Terminal())
     else:
-        result = augment_dataset(Dataset(Path(dataset)), options, progress=console.Terminal())
+        settled = settle_dataset(Path(dataset), console.Terminal())
+        result = augment_dataset(settled, options, progress=console.Terminal())
+        dataset = str(settled.root)
     if json_:
         console.print_json(result.to_dict())
     else:

@@ -8,32 +8,49 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from thirtyfold.commands.shared import DatasetArgument, FormOption, JsonOption, ModelOption, RunsOption
-from thirtyfold.errors import DataError
+from thirtyfold.commands.shared import (
+    ColorsOption,
+    FormOption,
+    JsonOption,
+    ModelOption,
+    OpacityOption,
+    PhotosArgument,
+    RunsOption,
+    ThenOption,
+)
+from thirtyfold.errors import DataError, UsageError
 from thirtyfold.live.options import LiveOptions
-from thirtyfold.model.compare_options import CompareOptions
-from thirtyfold.model.options import ALL_EPOCHS, AS_SUITS, BACKBONES, TrainOptions
+from thirtyfold.model.compare_options import CompareOptions, comparable
+from thirtyfold.model.options import ALL_EPOCHS, AS_SUITS, BACKBONES, HEADS, TASKS, TrainOptions
 from thirtyfold.predict.forms import AUTO, FORM_FILES
-from thirtyfold.workspace import DEFAULT_DATASET, DEFAULT_RUNS, Dataset, find_run
+from thirtyfold.predict.prepare import STEPS
+from thirtyfold.predict.segment_options import OPACITY, SegmentOptions
+from thirtyfold.workspace import DEFAULT_DATASET, DEFAULT_RUNS, find_run
 
 if TYPE_CHECKING:
     from thirtyfold.model.online import Augmenter
+    from thirtyfold.predict.crops import CropOptions
     from thirtyfold.sample import Sample
 
 _TRAIN = TrainOptions()
 _COMPARE = CompareOptions()
 _LIVE = LiveOptions()
+_HEADS_HELP = "; ".join(f"{task}: {', '.join(names)}" for task, names in HEADS.items())
 
 
 def train(
-    dataset: DatasetArgument = DEFAULT_DATASET,
-    task: Annotated[str, typer.Option(help="What to learn: `detect`.")] = _TRAIN.task,
+    dataset: PhotosArgument = DEFAULT_DATASET,
+    task: Annotated[str, typer.Option(help=f"What to learn: {', '.join(TASKS)}.")] = _TRAIN.task,
     backbone: Annotated[
-        str, typer.Option(help=f"{', '.join(BACKBONES)}; `scratch` is tiny without weights, in a minute.")
+        str,
+        typer.Option(
+            help=f"{', '.join(BACKBONES)}; `scratch` is tiny without weights, in a minute. For whole photos also `cnn` "
+            "and any other of keras.applications, like efficientnetb0."
+        ),
     ] = _TRAIN.backbone,
     heads: Annotated[
-        str, typer.Option(help="`dense` (class and box at every cell) or `global` (one vector a photo).")
-    ] = _TRAIN.heads,
+        str, typer.Option(help=f"What stands on the backbone; {_HEADS_HELP}. [default: the first]", show_default=False)
+    ] = "auto",
     weights: Annotated[str, typer.Option(help="`imagenet`, `none`, or a weights file.")] = _TRAIN.weights,
     alpha: Annotated[float, typer.Option(help="Width of MobileNetV2.")] = _TRAIN.alpha,
     epochs: Annotated[
@@ -62,6 +79,15 @@ def train(
     fine_tune: Annotated[
         str, typer.Option(help="Train the backbone's top block after the heads: `auto`, `never`, `always`, or `all`.")
     ] = _TRAIN.fine_tune,
+    class_weights: Annotated[
+        str, typer.Option(help="How much rare classes count: `none`, `auto`, or numbers like 1,5.")
+    ] = _TRAIN.class_weights,
+    label_smoothing: Annotated[
+        float, typer.Option(help="Spread so much of a photo's truth over all classes, like 0.1.")
+    ] = _TRAIN.label_smoothing,
+    prepare: Annotated[
+        str, typer.Option(help=f"Done to each whole photo before: {', '.join(STEPS)}, separated by commas.")
+    ] = "",
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep no features for later trainings.")] = False,
     augment: Annotated[
         str, typer.Option(help="`copies`, as `augment` wrote them, or `online`: other ones every epoch, kept nowhere.")
@@ -85,6 +111,10 @@ def train(
     precision: Annotated[
         str, typer.Option(help="`float32`, `mixed`, or `auto`: mixed on a GPU that gains by it.")
     ] = _TRAIN.precision,
+    faces: Annotated[
+        str,
+        typer.Option(help="recognize: who finds the face, `yunet`, `haar` or a run; `whole`: they are faces already."),
+    ] = _TRAIN.faces,
     resume: Annotated[str | None, typer.Option(help="Go on with this run folder.")] = None,
     runs: RunsOption = DEFAULT_RUNS,
     json_: JsonOption = False,
@@ -119,12 +149,19 @@ def train(
         augment=augment,
         recipe=recipe,
         factor=factor,
+        faces=faces,
+        class_weights=class_weights,
+        label_smoothing=label_smoothing,
+        prepare=_listed(prepare),
         resume=resume,
     )
+    from thirtyfold.datasets.class_import import settle_dataset
+
+    settled = settle_dataset(dataset, console.Terminal())
     if learning_curve:
         from thirtyfold.model.learning_curve import learning_curve as draw_curve
 
-        curve = draw_curve(Dataset(dataset), options, seeds=seeds, runs_dir=runs, progress=console.Terminal())
+        curve = draw_curve(settled, options, seeds=seeds, runs_dir=runs, progress=console.Terminal())
         if json_:
             console.print_json(curve.to_dict())
         else:
@@ -135,12 +172,10 @@ def train(
     from thirtyfold.model.train import take_part
     from thirtyfold.model.train import train as train_model
 
-    if done := take_part(Dataset(dataset), options, augmenter_of=_augmenter_of, progress=console.Terminal()):
+    if done := take_part(settled, options, augmenter_of=_augmenter_of, progress=console.Terminal()):
         typer.echo(done, err=True)
         return
-    result = train_model(
-        Dataset(dataset), options, runs_dir=runs, augmenter_of=_augmenter_of, progress=console.Terminal()
-    )
+    result = train_model(settled, options, runs_dir=runs, augmenter_of=_augmenter_of, progress=console.Terminal())
     if json_:
         console.print_json(result.to_dict())
     else:
@@ -167,6 +202,12 @@ def evaluate(
     ] = None,
     baselines: Annotated[str, typer.Option(help="Ready detectors in the same table, like `haar,yunet`.")] = "",
     against: Annotated[str, typer.Option(help="Other runs in the same table, separated by commas.")] = "",
+    chain: Annotated[
+        str, typer.Option(help="Finders like `haar,yunet,detect/3`: judge RUN, a classifier, on what each finds.")
+    ] = "",
+    map_: Annotated[
+        str, typer.Option("--map", help="--chain: what labels mean, like con=with_mask,sin=without_mask,other=")
+    ] = "",
     threshold: Annotated[float | None, typer.Option(help="Count from this score. [default: each its own]")] = None,
     out: Annotated[
         Path | None, typer.Option(help="A new folder for the report. [default: the next RUN/evaluation-N]")
@@ -176,18 +217,32 @@ def evaluate(
 ) -> None:
     """Judge a run on photos it has not seen: AP, intervals, baselines beside it, a report."""
     from thirtyfold import console
+    from thirtyfold.datasets.class_import import settle_dataset
     from thirtyfold.model.contest import evaluate as evaluate_models
     from thirtyfold.model.evaluate_options import EvaluateOptions
 
     options = EvaluateOptions(
         run=run or (None if baselines and dataset else "latest"),
         against=_listed(against),
-        dataset=dataset,
+        dataset=None if dataset is None else settle_dataset(dataset, console.Terminal()).root,
         part=part,
         baselines=_listed(baselines),
+        chain=_listed(chain),
+        map=_mapped(map_),
         threshold=threshold,
         out=out,
     )
+    if options.chain:
+        from thirtyfold.model.chain_report import evaluate_chain
+
+        chained = evaluate_chain(options, runs_dir=runs, progress=console.Terminal())
+        if json_:
+            console.print_json(chained.to_dict())
+            return
+        console.print_table(chained.title(), chained.columns(), chained.rows())
+        for line in chained.remarks():
+            typer.echo(line)
+        return
     result = evaluate_models(options, runs_dir=runs, progress=console.Terminal())
     if json_:
         console.print_json(result.to_dict())
@@ -221,12 +276,13 @@ def export(
 
 
 def compare(
-    dataset: DatasetArgument = DEFAULT_DATASET,
-    backbones: Annotated[str, typer.Option(help="What to compare, separated by commas.")] = ",".join(
-        _COMPARE.backbones
-    ),
+    dataset: PhotosArgument = DEFAULT_DATASET,
+    task: Annotated[str, typer.Option(help=f"What to learn: {', '.join(TASKS)}.")] = _TRAIN.task,
+    backbones: Annotated[
+        str, typer.Option(help="What to compare, separated by commas. [default: scratch and all with weights]")
+    ] = "",
     seeds: Annotated[int, typer.Option(help="Trainings of each.")] = _COMPARE.seeds,
-    heads: Annotated[str, typer.Option(help="`dense` or `global`, for all of them.")] = _TRAIN.heads,
+    heads: Annotated[str, typer.Option(help="The heads, for all of them.")] = "auto",
     weights: Annotated[str, typer.Option(help="`imagenet`, or `none` for all of them.")] = _TRAIN.weights,
     alpha: Annotated[float, typer.Option(help="Width of MobileNetV2.")] = _TRAIN.alpha,
     epochs: Annotated[int, typer.Option(help="Passes over the copies, at most.")] = ALL_EPOCHS,
@@ -248,18 +304,29 @@ def compare(
     fine_tune: Annotated[
         str, typer.Option(help="Train the backbones' top blocks after the heads: `never`, `always`, `auto`.")
     ] = _TRAIN.fine_tune,
+    class_weights: Annotated[
+        str, typer.Option(help="How much rare classes count: `none`, `auto`, or numbers like 1,5.")
+    ] = _TRAIN.class_weights,
+    label_smoothing: Annotated[
+        float, typer.Option(help="Spread so much of a photo's truth over all classes, like 0.1.")
+    ] = _TRAIN.label_smoothing,
+    prepare: Annotated[
+        str, typer.Option(help=f"Done to each whole photo before: {', '.join(STEPS)}, separated by commas.")
+    ] = "",
     seed: Annotated[int, typer.Option(help="The first of the seeds.")] = _TRAIN.seed,
     runs: RunsOption = DEFAULT_RUNS,
     json_: JsonOption = False,
 ) -> None:
     """Train several backbones on the same photos: quality, size, and milliseconds on this machine."""
     from thirtyfold import console
+    from thirtyfold.datasets.class_import import settle_dataset
     from thirtyfold.model.compare import compare as compare_backbones
 
     options = CompareOptions(
-        backbones=tuple(_listed(backbones)),
+        backbones=tuple(_listed(backbones)) or comparable(task),
         seeds=seeds,
         train=TrainOptions(
+            task=task,
             heads=heads,
             weights=weights,
             alpha=alpha,
@@ -273,9 +340,13 @@ def compare(
             unlabelled=unlabelled,
             fine_tune=fine_tune,
             seed=seed,
+            class_weights=class_weights,
+            label_smoothing=label_smoothing,
+            prepare=_listed(prepare),
         ),
     )
-    result, error = compare_backbones(Dataset(dataset), options, runs_dir=runs, progress=console.Terminal())
+    settled = settle_dataset(dataset, console.Terminal())
+    result, error = compare_backbones(settled, options, runs_dir=runs, progress=console.Terminal())
     if json_:
         console.print_json(result.to_dict())
     else:
@@ -292,8 +363,24 @@ def predict(
     model: ModelOption = "latest",
     threshold: Annotated[float | None, typer.Option(help="Show from this score. [default: the model's own]")] = None,
     form: FormOption = AUTO,
-    then: Annotated[str | None, typer.Option(help="A second model that looks at each found object.")] = None,
+    then: ThenOption = None,
+    colors: ColorsOption = "",
     save: Annotated[Path | None, typer.Option(help="Write the pictures with their boxes into this folder.")] = None,
+    crops: Annotated[Path | None, typer.Option(help="Cut each object out into a file in this new folder.")] = None,
+    margin: Annotated[float, typer.Option(help="--crops: so much of its sides around each object.")] = 0.0,
+    min_score: Annotated[float, typer.Option(help="--crops: only objects from this score.")] = 0.0,
+    labels: Annotated[
+        Path | None, typer.Option(help="--crops: the labelled objects of this dataset, a folder for each class.")
+    ] = None,
+    masks: Annotated[
+        Path | None, typer.Option(help="Outlines: write a mask of each picture into this folder, a class a number.")
+    ] = None,
+    instances: Annotated[bool, typer.Option("--instances", help="Outlines: take objects that touch apart.")] = False,
+    tile: Annotated[
+        int | None, typer.Option(help="Outlines: look at large pictures in overlapping tiles of so many pixels.")
+    ] = None,
+    mm_per_pixel: Annotated[float | None, typer.Option(help="Outlines: give their areas in mm².")] = None,
+    opacity: OpacityOption = OPACITY,
     runs: RunsOption = DEFAULT_RUNS,
     json_: JsonOption = False,
 ) -> None:
@@ -301,22 +388,62 @@ def predict(
     from thirtyfold import console
     from thirtyfold.predict.batch import predict_paths
     from thirtyfold.predict.detectors import find_model
+    from thirtyfold.predict.label_colors import parse_colors
+    from thirtyfold.predict.recognizer import find_second
+
+    cutting = _cutting(crops, margin, min_score, labels)
+    if labels is not None and cutting is not None:
+        _crop_labels([*(sources or []), *(input_ or [])], labels, cutting, as_json=json_)
+        return
 
     result = predict_paths(
         [*(sources or []), *(input_ or [])],
         find_model(model, runs),
         threshold=threshold,
         form=form,
-        then=None if then is None else find_model(then, runs),
+        then=None if then is None else find_second(then, runs),
+        colors=parse_colors(colors),
         save_dir=save,
+        crops=cutting,
+        segments=SegmentOptions(
+            masks=masks, instances=instances, tile_px=tile, mm_per_pixel=mm_per_pixel, opacity=opacity
+        ),
         progress=console.Terminal(),
     )
     if json_:
         console.print_json(result.to_list())
     else:
-        console.print_table("Found", ("photo", "label", "score", "left, top, right, bottom"), result.rows())
+        console.print_table("Found", result.columns(), result.rows())
     if result.problems:
         raise DataError(f"{len(result.problems)} pictures were left out, first {result.problems[0]}")
+
+
+def _cutting(crops: Path | None, margin: float, min_score: float, labels: Path | None) -> CropOptions | None:
+    from thirtyfold.predict.crops import CropOptions
+
+    if crops is not None:
+        return CropOptions(folder=crops, margin_share=margin, min_score=min_score)
+    if margin or min_score or labels is not None:
+        raise UsageError("--margin, --min-score, --labels: are about cut-outs; say where these go, with --crops FOLDER")
+    return None
+
+
+def _crop_labels(sources: Sequence[Path], dataset: Path, options: CropOptions, *, as_json: bool) -> None:
+    from thirtyfold import console
+    from thirtyfold.predict.label_crops import crop_labels
+
+    if sources:
+        raise UsageError(f"{sources[0]}: with --labels the photos are those of {dataset}; leave it out")
+    result = crop_labels(dataset, options, progress=console.Terminal())
+    if as_json:
+        console.print_json([crop.to_dict() for crop in result.written])
+    else:
+        counts = [(label, str(count)) for label, count in result.counts().items()]
+        console.print_table(f"Cut out into {result.folder}", ("label", "objects"), counts)
+        if result.left_out:
+            typer.echo(f"{result.left_out} objects are too small to show anything, or lie outside of their photo")
+    if result.problems:
+        raise DataError(f"{len(result.problems)} files were left out, first {result.problems[0]}")
 
 
 def live(
@@ -332,7 +459,9 @@ def live(
     max_seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
     fast: Annotated[bool, typer.Option("--fast", help="A file as fast as the model goes, every frame.")] = False,
     track: Annotated[bool, typer.Option(help="Steady the boxes and tell objects apart.")] = True,
-    then: Annotated[str | None, typer.Option(help="A second model that looks at each found object.")] = None,
+    then: ThenOption = None,
+    colors: ColorsOption = "",
+    opacity: OpacityOption = OPACITY,
     blur: Annotated[bool, typer.Option("--blur", help="Make found objects unrecognisable.")] = False,
     keep_originals: Annotated[
         bool, typer.Option("--keep-originals", help="With --blur: C and --crops save what it covers.")
@@ -360,6 +489,8 @@ def live(
     from thirtyfold.live.clock import process_started_at
     from thirtyfold.live.loop import run_live
     from thirtyfold.predict.detectors import find_model
+    from thirtyfold.predict.label_colors import parse_colors
+    from thirtyfold.predict.recognizer import find_second
 
     options = LiveOptions(
         source=source,
@@ -371,7 +502,9 @@ def live(
         review_dataset=review,
         fast=fast,
         track=track,
-        then=None if then is None else find_model(then, runs),
+        then=None if then is None else find_second(then, runs),
+        colors=parse_colors(colors),
+        opacity=opacity,
         blur=blur,
         keep_originals=keep_originals,
         crops=crops,
@@ -393,6 +526,14 @@ def live(
     else:
         console.print_facts("Live", result.facts())
     result.raise_if_cut_short()
+
+
+def _mapped(text: str) -> dict[str, str | None]:
+    """``a=b,c=`` as {"a": "b", "c": None}: what has nothing behind the sign is left out."""
+    pairs = [piece.rpartition("=") for piece in _listed(text)]
+    if wrong := [name for label, sign, name in pairs if not sign or not label.strip()]:
+        raise UsageError(f"--map {wrong[0]}: LABEL=CLASS was expected, or LABEL= for one that is left out")
+    return {label.strip(): name.strip() or None for label, _, name in pairs}
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 
 from thirtyfold.datasets.duplicates import Look
 from thirtyfold.datasets.fingerprint import look_alikes
@@ -10,6 +12,14 @@ from thirtyfold.datasets.samples import capture_sessions, session_from_name
 from thirtyfold.workspace import Dataset
 
 LOOKS = "near-duplicates"
+
+# What many collections put behind the name of a person, a scene or a scan: a number, ` copy`, ` (3)`; and before
+# it numbers of their own. `1_0_anna_0031.jpg` and `0_0_anna_0007.jpg` are both anna's.
+SAME_NAME = r"^(?:\d+_)*(.+?)(?: copy)?(?:[ _-]+\d+| \(\d+\))?\.\w+$"
+# A part of the photos that shares a name for the names to mean something, and the most that one name may have.
+_SHARED_NAMES, _LARGEST_NAME = 0.2, 0.25
+# With fewer in one class there would be nothing to choose a val and a test part from.
+_NAMES_A_CLASS = 6
 
 
 def find_sessions(dataset: Dataset, group_by: str | None, looks: Mapping[str, Look]) -> tuple[dict[str, str], str]:
@@ -44,3 +54,28 @@ def _look_alike_sessions(names: list[str], recorded: Mapping[str, str], looks: M
         known = next((recorded[other] for other in alike if other in recorded), None)
         sessions[name] = recorded.get(name) or known or f"like {alike[0]}"
     return sessions
+
+
+def guessed_note(photo_names: Sequence[str], classes: Mapping[str, Collection[str]]) -> str:
+    """What to say where sessions were guessed by looks; with the names' own sign of who belongs together, if any.
+
+    ``classes`` maps photos to what is in them: names that only say the class are no such sign.
+    """
+    guessed = "No sessions are written down, so photos that look alike were kept together"
+    name_of = {photo: match[1] for photo in photo_names if (match := re.search(SAME_NAME, photo))}
+    names = Counter(name for name in name_of.values() if any(map(str.isalpha, name)))
+    sharing = sum(count for count in names.values() if count > 1)
+    most = max(names.values(), default=0)
+    names_in: dict[str, set[str]] = {}
+    for photo, found in classes.items():
+        for each in found:
+            names_in.setdefault(each, set()).add(name_of.get(photo, ""))
+    telling = sharing >= _SHARED_NAMES * len(photo_names) and most <= _LARGEST_NAME * len(photo_names)
+    telling &= len(name_of) == len(photo_names) and all(len(each) >= _NAMES_A_CLASS for each in names_in.values())
+    if not telling:
+        return f"{guessed}; if you know which belong together, say so with --group-by"
+    listed = ", ".join(f"{name} {count}" for name, count in names.most_common(3))
+    return (
+        f"{guessed}. Many file names share a name before the number ({listed}): if that is a person or a scene, keep "
+        f"its photos together with --group-by '{SAME_NAME}'"
+    )

@@ -23,7 +23,10 @@ FORMAT = 1
 PARTS = ("train", "val", "test")
 # Stands for a class where a photo is verified empty, so that every part gets some of them.
 NOTHING = "(nothing)"
+# Among the options of a split: its test part came with the dataset.
+GIVEN_TEST = "given_test"
 _NAMED = 3
+_MANY_SESSIONS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +95,10 @@ class Split:
         rows = []
         for part in PARTS:
             count, sessions = len(self.names(part)), self.sessions(part)
-            shown = ", ".join(sessions[:12]) + (f" and {len(sessions) - 12} more" if len(sessions) > 12 else "")
+            # Where every photo is a session of its own a dozen names say nothing.
+            first = 3 if len(sessions) > 3 * _MANY_SESSIONS else _MANY_SESSIONS
+            more = len(sessions) - first if len(sessions) > _MANY_SESSIONS else 0
+            shown = ", ".join(sessions[: first if more else None]) + (f" and {more} more" if more else "")
             classes = ", ".join(f"{name} {photos}" for name, photos in self.classes.get(part, {}).items())
             rows.append((part, f"{count} ({count / total:.0%})", classes or "none", shown or "none"))
         return rows

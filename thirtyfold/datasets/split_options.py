@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from thirtyfold.datasets.attribute_options import AttributeOptions
 from thirtyfold.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitOptions:
-    """Shares of the photos for validation and test; sessions named go to the test part whole."""
+    """Shares of the photos for validation and test; sessions named go to the test part whole.
+
+    ``new_test`` chooses a test part even where one came with the dataset. ``attributes`` says where those of the
+    photos stand; every part gets its share of them.
+    """
 
     val: float = 0.15
     test: float = 0.15
     test_sessions: tuple[str, ...] = ()
     group_by: str | None = None
     seed: int = 0
+    new_test: bool = False
+    attributes: AttributeOptions = field(default_factory=AttributeOptions)
 
     def __post_init__(self) -> None:
         for name, share in (("--val", self.val), ("--test", self.test)):

@@ -15,35 +15,46 @@ from typing import Any
 
 from thirtyfold import files
 from thirtyfold.datasets import labelme_json
+from thirtyfold.datasets.attributes import read_attributes
 from thirtyfold.datasets.augmented import read_manifest
 from thirtyfold.datasets.duplicates import Pair, exact_duplicates, looks_of, near_duplicates
 from thirtyfold.datasets.machine_made import is_machine_made
-from thirtyfold.datasets.sessions import LOOKS, find_sessions
-from thirtyfold.datasets.split import NOTHING, PARTS, Split, named_pairs, natural_key, write_split
+from thirtyfold.datasets.sessions import LOOKS, find_sessions, guessed_note
+from thirtyfold.datasets.split import (
+    GIVEN_TEST,
+    NOTHING,
+    PARTS,
+    Split,
+    named_pairs,
+    natural_key,
+    parse_split,
+    write_split,
+)
 from thirtyfold.datasets.split_options import SplitOptions
-from thirtyfold.datasets.stratify import Group, choose_parts
+from thirtyfold.datasets.stratify import Group, choose_parts, quantile_bins
 from thirtyfold.datasets.unlabelled import is_unlabelled
-from thirtyfold.errors import DataError, LabelError, UsageError
+from thirtyfold.datasets.whole_photo import tag_of
+from thirtyfold.errors import DataError, LabelError, SplitError, UsageError
 from thirtyfold.progress import SILENT, Progress
 from thirtyfold.workspace import Dataset
 
 BLOCKS = "blocks of time"
-_NAMED = 3
-_GUESSED = (
-    "No sessions are written down, so photos that look alike were kept together; if you know which belong together, "
-    "say so with --group-by"
+_CLASSES_APART = (
+    "Each session is a class of its own, so every part shows others: right for --task recognize, which is to know new "
+    "people; a classifier cannot learn from it"
 )
+_NAMED = 3
 
 
 def split_dataset(dataset: Dataset, options: SplitOptions, *, progress: Progress = SILENT) -> Split:
     """Divide the photos of a dataset, write ``split.json`` (over an older one) and return the split.
 
-    Raises :class:`DataError` if there are no photos, :class:`UsageError` for a session
-    or expression that fits none.
+    A test part that came with the dataset stays, unless ``options`` say otherwise. Raises :class:`DataError` if there
+    are no photos, :class:`UsageError` for a session or expression that fits none.
     """
     dataset.image_paths()  # says that there is no such dataset before the lock makes its folder
-    with dataset.lock("split"):
-        split = plan_split(dataset, options, progress=progress)
+    with dataset.lock("split", progress=progress):
+        split = _with_given_test(dataset, options, progress) or plan_split(dataset, options, progress=progress)
         write_split(dataset, split)
     if split.note:
         progress.say(split.note)
@@ -54,6 +65,19 @@ def split_dataset(dataset: Dataset, options: SplitOptions, *, progress: Progress
             f"{dataset.root}` again before you train"
         )
     return split
+
+
+def _with_given_test(dataset: Dataset, options: SplitOptions, progress: Progress) -> Split | None:
+    """The split anew around a test part that came with the dataset; ``None`` if there is none to be kept."""
+    from thirtyfold.datasets.val_part import split_off_val  # it is made of what stands here
+
+    if options.new_test or options.test_sessions or not dataset.split_path.exists():
+        return None
+    try:
+        split = parse_split(dataset.split_path.read_bytes(), str(dataset.split_path), "", [])
+    except (OSError, SplitError):
+        return None
+    return split_off_val(dataset, split, options, progress=progress) if split.options.get(GIVEN_TEST) else None
 
 
 def plan_split(dataset: Dataset, options: SplitOptions, *, progress: Progress = SILENT) -> Split:
@@ -76,16 +100,17 @@ def plan_split(dataset: Dataset, options: SplitOptions, *, progress: Progress = 
         for first, other in near_duplicates(looks, groups)
         if first_of.get(first, first) != first_of.get(other, other)
     ]
+    classes = classes_by_photo(dataset, options, progress=progress)
     split = make_split(
         {name: groups[name] for name in order},
         options,
         how=how,
-        classes=_classes_of(dataset),
+        classes=classes,
         duplicates=exact,
         alike=near,
     )
     if how == LOOKS and split.leak_free:
-        return replace(split, note=_joined([_GUESSED, split.note]))
+        return replace(split, note=_joined([guessed_note([path.name for path in paths], classes), split.note]))
     return split
 
 
@@ -121,13 +146,17 @@ def make_split(
     stated = {"val": options.val, "test": options.test, "test_sessions": list(options.test_sessions)}
     chosen = {**stated, "group_by": options.group_by, "seed": options.seed}
     counting = {name: tuple(found) for name, found in (classes or {}).items() if name in groups}
+    apart = False
     if len(together) == 1:
         if options.test_sessions:
             raise UsageError(_nothing_left(options, sessions, across))
         split = _blocks_of_time(groups, options, how, chosen, duplicates)
         notes.append(split.note)
     else:
-        part_of, note = _choose(together, groups, counting, options, across)
+        # By person, say: what no draw can bring into every part must not decide about it either.
+        apart = options.group_by is not None and _is_class_a_session(groups, counting)
+        sought = {name: () for name in counting} if apart else counting
+        part_of, note = _choose(together, groups, sought, options, across)
         notes.append(note)
         split = Split(
             parts={name: part_of[session] for name, session in groups.items()},
@@ -136,9 +165,9 @@ def make_split(
             leak_free=True,
             options=chosen,
         )
-    counts = _count_classes(split.parts, counting)
+    counts = count_classes(split.parts, counting)
     if split.leak_free:
-        notes.append(_missing_classes(counts, split, counting))
+        notes.append(_CLASSES_APART if apart else _missing_classes(counts, split, counting))
     return replace(split, note=_joined(notes), alike=tuple(alike), classes=counts)
 
 
@@ -217,27 +246,53 @@ def _nothing_left(options: SplitOptions, sessions: Sequence[str], across: Sequen
     return f"{asked}names every session, so nothing would be left to train on"
 
 
-def _classes_of(dataset: Dataset) -> dict[str, tuple[str, ...]]:
-    """Photo → what is in it, for the photos that a person has labelled."""
+def classes_by_photo(
+    dataset: Dataset, options: SplitOptions, *, progress: Progress = SILENT
+) -> dict[str, tuple[str, ...]]:
+    """Photo → what every part shall have its share of, for the photos that a person has labelled.
+
+    Its labels, its classes (ticked flags) and its attributes; numbers by quarters of the photos, like ``age 24–31``.
+    Raises as :func:`thirtyfold.datasets.attributes.read_attributes` does.
+    """
+    classes = _labels_by_photo(dataset, progress)
+    attributes = read_attributes(dataset, options.attributes, progress=progress)
+    for head, its in attributes.heads.items():
+        known = {photo: values[head] for photo, values in attributes.by_photo.items() if head in values}
+        if its.kind == "number":
+            named = quantile_bins(head, {photo: float(value) for photo, value in known.items()})
+        else:
+            named = {photo: tag_of(head, str(value)) for photo, value in known.items()}
+        for photo, name in named.items():
+            found = [other for other in classes.get(photo, ()) if other != NOTHING]
+            classes[photo] = tuple(sorted({*found, name}))
+    return classes
+
+
+def _labels_by_photo(dataset: Dataset, progress: Progress) -> dict[str, tuple[str, ...]]:
     classes: dict[str, tuple[str, ...]] = {}
+    broken: list[LabelError] = []
     for path in dataset.image_paths():
         label_path = dataset.label_path(path)
         if not label_path.exists():
             continue
         try:
             label_file = labelme_json.read(label_path)
-        except LabelError:
-            classes[path.name] = ()  # somebody did label it; `check` says what is wrong
+        except LabelError as error:
+            classes[path.name] = ()  # somebody did label it
+            broken.append(error)
             continue
         if is_machine_made(label_file):
             continue
         found = {shape.label for shape in label_file.annotations} | set(label_file.tags)
         if found or not is_unlabelled(label_file):
             classes[path.name] = tuple(sorted(found)) or (NOTHING,)
+    if broken:
+        what = "1 label file" if len(broken) == 1 else f"{len(broken)} label files"
+        progress.say(f"{what} cannot be read, first {broken[0]}; `thirtyfold check {dataset.root}` names them all")
     return classes
 
 
-def _count_classes(parts: Mapping[str, str], counting: Mapping[str, Collection[str]]) -> dict[str, dict[str, int]]:
+def count_classes(parts: Mapping[str, str], counting: Mapping[str, Collection[str]]) -> dict[str, dict[str, int]]:
     """Part → class → photos, every class in every part."""
     names = sorted({name for found in counting.values() for name in found})
     counts = {part: dict.fromkeys(names, 0) for part in PARTS} if names else {}
@@ -245,6 +300,12 @@ def _count_classes(parts: Mapping[str, str], counting: Mapping[str, Collection[s
         for name in set(found):
             counts[parts[photo]][name] += 1
     return counts
+
+
+def _is_class_a_session(groups: Mapping[str, str], counting: Mapping[str, Collection[str]]) -> bool:
+    """Whether each session has one class and each class one session."""
+    pairs = {(groups[name], found) for name, its in counting.items() for found in its}
+    return 2 < len(pairs) == len({session for session, _ in pairs}) == len({found for _, found in pairs})
 
 
 def _missing_classes(

@@ -8,8 +8,13 @@ see Sechidis, Tsoumakas and Vlahavas, "On the Stratification of Multi-Label Data
 from __future__ import annotations
 
 import random
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+# Numbers are shared out by quarters of their photos; by fewer pieces where a small part could not have one of each.
+_MOST_BINS = 4
+_PHOTOS_A_BIN = 10
 
 # In units of a share: a part without photos is worst, then a class that cannot be learned, then one
 # that is not measured. All are more than shares can be off.
@@ -24,6 +29,25 @@ class Group:
 
     photos: int
     classes: Mapping[str, int]
+
+
+def quantile_bins(name: str, values: Mapping[str, float]) -> dict[str, str]:
+    """Key → the quarter its number is in, in words: ``age 24–31``, ``name`` before it. Equal numbers share one.
+
+    Of less than forty photos there are fewer pieces, one of less than twenty.
+    """
+    ordered = sorted(values.values())
+    bins = min(_MOST_BINS, len(ordered) // _PHOTOS_A_BIN)
+    edges = sorted({ordered[len(ordered) * number // bins] for number in range(1, bins)})
+    members: dict[int, list[str]] = {}
+    for key, value in values.items():
+        members.setdefault(bisect_right(edges, value), []).append(key)
+    result: dict[str, str] = {}
+    for keys in members.values():
+        least, most = min(values[key] for key in keys), max(values[key] for key in keys)
+        text = f"{name} {least:g}" if least == most else f"{name} {least:g}–{most:g}"
+        result |= dict.fromkeys(keys, text)
+    return result
 
 
 def choose_parts(

@@ -42,8 +42,9 @@ from thirtyfold.live.stats import LiveResult, LiveStats
 from thirtyfold.live.video import VideoFile
 from thirtyfold.live.view import Command, HideLabels, LiveState, Request, SetPaused, SetThreshold, View
 from thirtyfold.live.window import Window
-from thirtyfold.predict.chain import full_label
+from thirtyfold.predict.chain import all_labels, full_label, verdict_labels
 from thirtyfold.predict.detectors import Detector, Model
+from thirtyfold.predict.label_colors import colors_for
 from thirtyfold.predict.track import Track
 from thirtyfold.progress import SILENT, Bar, Progress
 from thirtyfold.workspace import Dataset
@@ -143,6 +144,7 @@ class _Live:
         self.stats = stats
         self.progress = progress
         self.lowest = min(LOWEST_THRESHOLD, predictor.threshold)
+        self.colors = colors_for(all_labels(predictor), options.colors)
         folder = isinstance(camera, FolderCamera)
         self.objects = Objects(
             threshold=predictor.threshold, steady=options.track, sequence=not folder, veiled=options.blur
@@ -257,6 +259,8 @@ class _Live:
             self._numbers() if self.view.wants_numbers else None,
             numbered=self.objects.steady,
             tally=self.counts.tally if self.counts is not None else None,
+            ink_of=self.colors.of,
+            opacity=self.options.opacity,
         )
 
     def _show_drawn(self, drawn: Pixels) -> None:
@@ -386,6 +390,8 @@ class _Live:
             found=Counter(full_label(track.detected) for track in shown),
             message=self._trouble() or said,
             messages=self.messages,
+            verdicts=verdict_labels(self.predictor),
+            colors=self.colors,
         )
 
     def _say(self, message: str) -> None:
@@ -411,7 +417,10 @@ class _Live:
         stats = self.stats
         if self.held and self.frame is not None:
             stats.frames_paused += frames_read - self.frame.index - 1
-        problems = list(self.reviewer.problems)
+        problems = [str(problem) for problem in self.camera.problems] if isinstance(self.camera, FolderCamera) else []
+        for problem in problems:
+            self.progress.say(f"left out: {problem}")
+        problems += self.reviewer.problems
         for extra in self.extras.values():
             problems += extra.problems
         if self.video is not None and saved is None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from thirtyfold.drawing import Color
 from thirtyfold.errors import UsageError
 from thirtyfold.live.extras.places import parse_places
 from thirtyfold.live.web.options import check_address
 from thirtyfold.predict.forms import AUTO
+from thirtyfold.predict.segment_options import OPACITY, check_opacity
 
 VIEWS = ("auto", "window", "web", "none")
 BROWSER = "browser"
@@ -26,9 +29,9 @@ class LiveOptions:
     dataset folder that the C key saves frames to.
 
     ``fast`` reads a file as fast as the model goes, every frame. ``track``: boxes are steadied and objects have
-    identities. ``then`` is a second model (as ``open_detector`` takes it) for each object found. ``blur`` makes
-    objects unrecognisable on every picture that leaves the program; ``keep_originals`` allows the C key and
-    ``crops`` nevertheless. ``crops`` is a folder for cut-outs, ``count`` a CSV file, with ``zones`` and
+    identities. ``then`` is a second model (as ``open_detector`` takes it) for each object found, ``colors`` are RGB
+    by label where the usual ones are not wanted, ``opacity`` is that of filled outlines. ``blur`` makes objects unrecognisable on every picture that leaves
+    the program; ``keep_originals`` allows the C key and ``crops`` nevertheless. ``crops`` is a folder for cut-outs, ``count`` a CSV file, with ``zones`` and
     ``lines`` like ``door=0.1,0.2,0.5,0.9``. ``on_detect`` is a program and its arguments, started every
     ``on_detect_every`` seconds at most.
 
@@ -46,6 +49,8 @@ class LiveOptions:
     fast: bool = False
     track: bool = True
     then: Path | str | None = None
+    colors: Mapping[str, Color] = field(default_factory=dict, hash=False)
+    opacity: float = OPACITY
     blur: bool = False
     keep_originals: bool = False
     crops: Path | None = None
@@ -68,6 +73,7 @@ class LiveOptions:
             raise UsageError(f"--threshold {self.threshold}: a score between 0 and 1 was expected")
         if self.max_seconds is not None and self.max_seconds <= 0:
             raise UsageError(f"--max-seconds {self.max_seconds}: more than 0 was expected")
+        check_opacity(self.opacity)
         self._check_extras()
         self._check_web()
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from thirtyfold.drawing import Color, draw_annotations, draw_text
+from thirtyfold.drawing import Color, color_of, draw_annotations, draw_text
 from thirtyfold.live.extras.counts import Tally
 from thirtyfold.live.extras.places import LINE
 from thirtyfold.predict.chain import caption, in_its_colour
+from thirtyfold.predict.segment_options import OPACITY
 from thirtyfold.predict.track import Track
 
 if TYPE_CHECKING:
@@ -48,17 +49,22 @@ def draw_live(
     *,
     numbered: bool = False,
     tally: Tally | None = None,
+    ink_of: Callable[[str], Color] = color_of,
+    opacity: float = OPACITY,
 ) -> Pixels:
     """A copy of RGB ``pixels`` (height, width, 3) with boxes, and the numbers (if any) along the top.
 
     ``numbered``: objects are told apart by their numbers where there are several. ``tally``: the zones and
-    lines that are counted, with their counts.
+    lines that are counted, with their counts. ``ink_of`` says the colour of a label, ``opacity`` is that
+    of filled outlines.
     """
     numbered = numbered and len(tracks) > 1
     canvas = draw_annotations(
         pixels,
         [in_its_colour(track.annotation) for track in tracks],
         texts=[caption(track.detected, number=track.id if numbered else None) for track in tracks],
+        ink_of=ink_of,
+        opacity=opacity,
     )
     if tally is not None:
         _draw_places(canvas, tally)

@@ -21,8 +21,9 @@ from thirtyfold.live.extras.places import parse_places
 from thirtyfold.live.extras.scene import Extra
 from thirtyfold.live.options import BROWSER, LiveOptions
 from thirtyfold.live.view import NoView, View
-from thirtyfold.predict.chain import Chain, DetectorAsSecond
+from thirtyfold.predict.chain import MAX_OBJECTS, Chain
 from thirtyfold.predict.detectors import Detector, Model, open_detector
+from thirtyfold.predict.recognizer import open_second
 from thirtyfold.progress import Progress
 
 _POLL_SECONDS = 0.05
@@ -72,9 +73,11 @@ def open_model(model: Model, options: LiveOptions, progress: Progress) -> Detect
     first = open_detector(model, threshold=options.threshold, form=options.form, progress=progress)
     if options.then is None:
         return first
-    second = DetectorAsSecond(open_detector(options.then, progress=progress))
-    # The cameras of several viewers take turns: what was there a moment ago was another room.
-    return Chain(first, second, remember=options.source != BROWSER)
+    second = open_second(options.then, progress)
+    # The cameras of several viewers take turns: what was there a moment ago was another room. Whoever is not looked
+    # at now would never be.
+    browser = options.source == BROWSER
+    return Chain(first, second, remember=not browser, limit=None if browser else MAX_OBJECTS)
 
 
 def open_both(open_source: Callable[[], Camera], load_model: Callable[[], Detector]) -> tuple[Camera, Detector]:

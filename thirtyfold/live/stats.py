@@ -12,6 +12,7 @@ from typing import Any
 from thirtyfold.errors import ThirtyfoldError
 
 _RECENT_FRAMES = 60
+_SHOWN_PROBLEMS = 8
 
 
 class Histogram:
@@ -197,8 +198,10 @@ class LiveResult:
             facts["video"] = self.saved
         if self.reviewed:
             facts["to review"] = f"{len(self.reviewed)} frames, last {self.reviewed[-1]}"
-        for number, problem in enumerate(self.problems, 1):
+        for number, problem in enumerate(self.problems[:_SHOWN_PROBLEMS], 1):
             facts[f"problem {number}"] = problem
+        if len(self.problems) > _SHOWN_PROBLEMS:
+            facts["more problems"] = f"{len(self.problems) - _SHOWN_PROBLEMS}, all of them with --json"
         return facts
 
     def raise_if_cut_short(self) -> None:

@@ -42,11 +42,16 @@ class VideoFile:
             raise UsageError(f"--save {path}: a video file was expected, ending in {', '.join(CODECS)}")
         if path.exists():
             raise UsageError(f"--save {path}: is there already, and nothing is written over; choose another name")
+        if not files.is_text(path.absolute()):
+            # OpenCV ends the whole process over such a name.
+            raise UsageError(f"--save {path}: the path holds letters that are not UTF-8; choose another name")
         self.path = path
         self.fps = fps
         self.frames_left_out = 0
         # The ending stays the last part: it is how the container is chosen.
-        self._temporary = path.with_name(f".{path.stem[:80]}.{os.getpid()}.tmp{path.suffix}")
+        stem = files.cut_to_bytes(path.stem, 200)
+        # Absolute, as FFmpeg takes what stands before a colon for a protocol.
+        self._temporary = path.absolute().with_name(f".{stem}.{os.getpid()}.tmp{path.suffix}")
         self._trial()
         self._error: BaseException | None = None
         self._written = 0

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from thirtyfold.predict.label_colors import LabelColors
+
 if TYPE_CHECKING:
     from thirtyfold.images import Pixels
 
@@ -50,7 +52,8 @@ class LiveState:
 
     ``age_ms`` is from camera to view, ``lag_ms`` how much older the boxes are (``None``: no
     boxes yet), ``model_ms`` the last picture's. ``found`` counts the shown boxes by label.
-    ``message`` is empty when there is nothing to say; ``messages`` counts those there were.
+    ``message`` is empty when there is nothing to say; ``messages`` counts those there were. ``verdicts`` are the
+    labels of a second model, ``colors`` those of both.
     """
 
     source: str
@@ -68,6 +71,8 @@ class LiveState:
     found: Mapping[str, int]
     message: str
     messages: int
+    verdicts: tuple[str, ...] = ()
+    colors: LabelColors = LabelColors()
 
 
 class View(Protocol):

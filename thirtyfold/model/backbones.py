@@ -13,51 +13,72 @@ from typing import Any, Literal
 import keras
 from keras import layers, ops
 
+from thirtyfold.model.applications import APPLICATIONS
+
 # Means of ImageNet's blue, green and red, as the original VGG was trained (Simonyan and Zisserman, 2015).
 _IMAGENET_MEAN_BGR = (103.939, 116.779, 123.68)
+# Of red, green and blue, 0 to 1, as PyTorch's models, and Keras's DenseNet, were trained.
+_TORCH_MEAN, _TORCH_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# Their means, 0 to 255.
+_IMAGENET_MEAN, _IMAGENET_DEVIATION = 114.5, 57.6
 
 
 @keras.saving.register_keras_serializable(package="thirtyfold")
 class Preprocessing(layers.Layer):  # type: ignore[misc]
     """uint8 RGB (batch, height, width, 3) to what a backbone was trained on.
 
-    ``caffe``: blue first, ImageNet's mean taken off. ``tf``: -1 to 1.
+    ``caffe``: blue first, ImageNet's mean taken off. ``tf``: -1 to 1. ``torch``: 0 to 1, ImageNet's mean taken off,
+    divided by its deviation. ``none``: as they are, for a backbone that sees to it itself. With ``whiten`` each photo
+    first gets the mean and the deviation of ImageNet's photos, over all of its pixels and colours: whatever comes
+    next is fed what it knows.
     """
 
-    def __init__(self, mode: str, **kwargs: Any) -> None:
+    def __init__(self, mode: str, *, whiten: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if mode not in ("caffe", "tf"):
+        if mode not in ("caffe", "tf", "torch", "none"):
             raise ValueError(f"unknown preprocessing {mode!r}")
-        self.mode = mode
+        self.mode, self.whiten = mode, whiten
 
     def call(self, image: Any) -> Any:
         pixels = ops.cast(image, "float32")
+        if self.whiten:
+            mean = ops.mean(pixels, axis=(1, 2, 3), keepdims=True)
+            deviation = ops.sqrt(ops.mean(ops.square(pixels - mean), axis=(1, 2, 3), keepdims=True))
+            # A photo of one grey has none; noise of less than a grey level is not to be blown up.
+            pixels = (pixels - mean) / ops.maximum(deviation, 1.0) * _IMAGENET_DEVIATION + _IMAGENET_MEAN
         if self.mode == "tf":
             return pixels / 127.5 - 1.0
+        if self.mode == "torch":
+            return (pixels / 255.0 - ops.convert_to_tensor(_TORCH_MEAN, dtype="float32")) / ops.convert_to_tensor(
+                _TORCH_DEVIATION, dtype="float32"
+            )
+        if self.mode == "none":
+            return pixels
         return ops.flip(pixels, axis=-1) - ops.convert_to_tensor(_IMAGENET_MEAN_BGR, dtype="float32")
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "mode": self.mode}
+        return {**super().get_config(), "mode": self.mode, "whiten": self.whiten}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backbone:
-    """``build(size, alpha)`` gives a headless model without weights; ``taps`` are the layers whose
-    outputs have strides 8, 16 and 32: a side of ``size / stride`` cells, and what a cell sees most of
+    """``build(size, alpha)`` gives a headless model without weights; ``taps``, of those that can look at places, are
+    the layers whose outputs have strides 8, 16 and 32: a side of ``size / stride`` cells, and what a cell sees most of
     lies in that cell. ``preprocessing`` is a mode of :class:`Preprocessing`.
     ``rate`` is the highest learning rate at which the whole of it trains from nothing: VGG16 has no
     batch normalization and dies at more. ``int8`` is the form of whole numbers that suits it:
     depthwise convolutions gain only from ``full`` (activations, too), the others most from ``dynamic``.
-    ``fine_tap`` is a tap at stride 4, for small objects. Where a tap follows cheaply from a layer of far fewer
+    ``fine_tap`` is a tap at stride 4, for small objects, ``half_tap`` one at stride 2, for exact borders. Where a tap follows cheaply from a layer of far fewer
     channels, ``cuts`` names that layer: it is what is stored. The block after ``top_after`` is what fine-tuning trains.
     """
 
     build: Callable[[int, float], Any]
-    taps: tuple[str, str, str]
-    preprocessing: Literal["caffe", "tf"]
+    preprocessing: Literal["caffe", "tf", "torch", "none"]
     rate: float
-    top_after: str
-    fine_tap: str
+    taps: tuple[str, ...] = ()
+    top_after: str = ""
+    fine_tap: str = ""
+    half_tap: str = ""
     int8: Literal["dynamic", "full"] = "dynamic"
     cuts: Mapping[str, str] = field(default_factory=dict)
 
@@ -109,6 +130,21 @@ def _mobilenetv2(size: int, alpha: float) -> Any:
     )
 
 
+def _cnn(size: int, alpha: float) -> Any:
+    """Two blocks of a convolution 3×3 and a pool 2×2, flattened, dense 256: the network of many first tutorials.
+
+    Its dense layer grows with the square of ``size``: 17 million weights at 128 px, 51 million at 224.
+    """
+    inputs = keras.Input((size, size, 3))
+    x = inputs
+    for block, filters in enumerate((32, 64), start=1):
+        x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"block{block}_conv")(x)
+        x = layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
+    x = layers.Dense(256, activation="relu", name="dense256")(layers.Flatten(name="flatten")(x))
+    # A map of one place, which pooling leaves as it is.
+    return keras.Model(inputs, layers.Reshape((1, 1, 256), name="as_map")(x), name="cnn")
+
+
 def _tiny(size: int, alpha: float) -> Any:
     """Five strided blocks, 0.4 million weights: learns from nothing within a minute or two."""
     inputs = keras.Input((size, size, 3))
@@ -132,6 +168,7 @@ BACKBONES: dict[str, Backbone] = {
         rate=1e-4,
         top_after="block4_conv3",
         fine_tap="block3_conv3",
+        half_tap="block2_conv2",
     ),
     "resnet50": Backbone(
         build=_resnet50,
@@ -140,6 +177,7 @@ BACKBONES: dict[str, Backbone] = {
         rate=1e-3,
         top_after="conv4_block6_out",
         fine_tap="conv2_block3_out",
+        half_tap="conv1_relu",
     ),
     "inceptionv3": Backbone(
         build=_inceptionv3,
@@ -157,6 +195,7 @@ BACKBONES: dict[str, Backbone] = {
         top_after="block_12_add",
         int8="full",
         fine_tap="block_3_expand_relu",
+        half_tap="expanded_conv_project_BN",
         # The taps are the wide, cheap ends of 1×1 convolutions: six times as many channels as what they come from.
         cuts={
             "block_3_expand_relu": "block_2_add",
@@ -172,8 +211,42 @@ BACKBONES: dict[str, Backbone] = {
         rate=2e-3,
         top_after="stage4",
         fine_tap="stage2",
+        half_tap="stage1_down_relu",
     ),
 }
+
+def backbone_of(name: str) -> Backbone:
+    """The backbone of a name that :class:`TrainOptions` let through: of the table, or of ``keras.applications``."""
+    if name in BACKBONES:
+        return BACKBONES[name]
+    if name == "cnn":
+        return Backbone(build=_cnn, preprocessing="tf", rate=1e-3)
+    entry = APPLICATIONS[name]
+    return Backbone(
+        build=lambda size, alpha: with_quick_norms(entry.build(size, alpha)),
+        preprocessing=entry.mode,
+        rate=1e-3,
+        int8="full" if name.startswith(("mobilenet", "efficientnet", "nasnet", "xception")) else "dynamic",
+    )
+
+
+def last_block_after(backbone: Any) -> str:
+    """The layer before the last block of a backbone that nobody has named one of.
+
+    All that comes later goes through it alone, and has a quarter of the weights at least.
+    """
+    numbers = {layer.name: number for number, layer in enumerate(backbone.layers)}
+    reach, found = 0, ""
+    wanted = 0.75 * backbone.count_params()
+    so_far = 0
+    for number, layer in enumerate(backbone.layers):
+        so_far += layer.count_params()
+        if number and reach <= number and so_far <= wanted and len(layer.output.shape) == 4:
+            found = layer.name
+        for node in layer._outbound_nodes:
+            reach = max(reach, numbers.get(node.operation.name, 0))
+    return found or backbone.layers[1].name
+
 
 # Keras's 0.99 (0.999 in MobileNetV2) needs hundreds of steps and more, which a hundred photos never give:
 # until then the trained network and the running one are two different ones.
@@ -196,3 +269,27 @@ def with_quick_norms(backbone: Any) -> Any:
 def feature_maps(backbone: Any, taps: tuple[str, ...]) -> Any:
     """A model from the backbone's input to the outputs of ``taps``."""
     return keras.Model(backbone.input, [backbone.get_layer(name).output for name in taps], name=backbone.name)
+
+
+def on_stored(backbone: Any, stored: Sequence[str], taps: Sequence[str], heads: Any) -> Any:
+    """A model from the outputs of the layers ``stored`` to what ``heads`` say of the ``taps``."""
+    if tuple(stored) == tuple(taps):
+        return heads
+    maps = [backbone.get_layer(name).output for name in stored]
+    inputs = {name: keras.Input(tensor.shape[1:], name=name) for name, tensor in zip(stored, maps, strict=True)}
+    # A tap that is stored itself passes by: Keras finds no way from an input to the same tensor as an output.
+    missing = [name for name in taps if name not in inputs]
+    between = keras.Model(maps, [backbone.get_layer(name).output for name in missing], name="between")
+    at = {**inputs, **dict(zip(missing, as_list(between(list(inputs.values()))), strict=True))}
+    return keras.Model(list(inputs.values()), heads([at[name] for name in taps]), name="on_stored")
+
+
+def layers_after(backbone: Any, name: str, taps: Sequence[str]) -> tuple[Any, ...]:
+    """The layers between the layer ``name`` and the last of the ``taps``."""
+    start, end = backbone.get_layer(name).output, backbone.get_layer(taps[-1]).output
+    return tuple(layer for layer in keras.Model(start, end).layers if not isinstance(layer, layers.InputLayer))
+
+
+def as_list(outputs: Any) -> list[Any]:
+    """The outputs of a model that has one, or several."""
+    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]

@@ -7,14 +7,15 @@ reported would look better than it is.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thirtyfold import files
 from thirtyfold.errors import ModelError, NotInstalledError, ThirtyfoldError, TrainingError, UsageError
 from thirtyfold.model.compare_options import CompareOptions
-from thirtyfold.model.options import SCRATCH, TrainOptions
+from thirtyfold.model.exams.base import Exam, load_exam
+from thirtyfold.model.options import FROM_NOTHING, SCRATCH, TrainOptions
 from thirtyfold.model.spread import Quality, Spread, spread_of
 from thirtyfold.model.trials import Trial, frame_milliseconds, open_study, run_trial, shared_options
 from thirtyfold.progress import SILENT, Progress
@@ -23,20 +24,17 @@ from thirtyfold.workspace import DEFAULT_RUNS, Dataset
 if TYPE_CHECKING:
     from thirtyfold.model.data import TrainingData
 
-COLUMNS = ("backbone", "val IoU", "test IoU", "AP50", "ms", "MB", "training")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One backbone. ``quality`` by part; ``ap50`` by part, the mean over seeds.
+    """One backbone. ``quality`` by part; ``beside`` by part, the mean over seeds of the exam's figure of that name.
 
-    ``seconds_first`` is the first training, which computes the features of the copies if no earlier one did;
+    ``best_figures`` are those of the best run on the test photos. ``seconds_first`` is the first training, which computes the features of the copies if no earlier one did;
     ``seconds_mean`` that of all. ``best_run`` is the seed with the best validation score.
     """
 
     backbone: str
     quality: Mapping[str, Quality]
-    ap50: Mapping[str, float]
+    beside: Mapping[str, float]
     frame_ms: float
     model_bytes: int
     numbers: str
@@ -44,17 +42,21 @@ class Line:
     seconds_mean: float
     runs: tuple[Path, ...]
     best_run: Path
+    exam: Exam
+    best_figures: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         facts: dict[str, Any] = {"backbone": self.backbone}
+        key = self.exam.headline[0][0]
         for part, quality in self.quality.items():
             facts |= {
-                f"{part}_mean_iou": _rounded(quality.mean),
-                f"{part}_mean_iou_low": _rounded(quality.low),
-                f"{part}_mean_iou_high": _rounded(quality.high),
+                f"{part}_{key}": _rounded(quality.mean),
+                f"{part}_{key}_low": _rounded(quality.low),
+                f"{part}_{key}_high": _rounded(quality.high),
             }
+        beside = self.exam.beside[0] if self.exam.beside else ""
         return facts | {
-            **{f"{part}_ap50": _rounded(value) for part, value in self.ap50.items()},
+            **{f"{part}_{beside}": _rounded(value) for part, value in self.beside.items()},
             "frame_ms": round(self.frame_ms, 3),
             "model_bytes": self.model_bytes,
             "model_numbers": self.numbers,
@@ -65,15 +67,25 @@ class Line:
         }
 
     def row(self) -> tuple[str, ...]:
-        """Its cells under :data:`COLUMNS`."""
+        """Its cells under :func:`columns`."""
+        beside = []
+        if self.exam.beside is not None:
+            beside = [format(self.beside["test"], self.exam.beside[2]) if "test" in self.beside else "–"]
         return (
             self.backbone,
-            *(_cell(self.quality[part]) if part in self.quality else "–" for part in ("val", "test")),
-            f"{self.ap50['test']:.3f}" if "test" in self.ap50 else "–",
+            *(_cell(self.quality[part]) if part in self.quality else "–" for part in self.exam.compared),
+            *beside,
             f"{self.frame_ms:.1f}",
             f"{self.model_bytes / 1e6:.1f}",
             f"{self.seconds_first:.0f} s",
         )
+
+
+def columns(exam: Exam) -> tuple[str, ...]:
+    """The columns of a comparison of models that ``exam`` judges."""
+    parts = (f"{part} {exam.quality_name}" for part in exam.compared)
+    beside = () if exam.beside is None else (exam.beside[1],)
+    return ("backbone", *parts, *beside, "ms", "MB", "training")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +102,11 @@ class Comparison:
     photos: Mapping[str, int]
     machine: Mapping[str, str]
 
+    @property
+    def exam(self) -> Exam:
+        """How the models were judged."""
+        return self.lines[0].exam
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "folder": str(self.folder),
@@ -101,7 +118,7 @@ class Comparison:
         }
 
     def columns(self) -> tuple[str, ...]:
-        return COLUMNS
+        return columns(self.exam)
 
     def rows(self) -> list[tuple[str, ...]]:
         return [line.row() for line in self.lines]
@@ -204,14 +221,16 @@ def _judged(
     trials: Mapping[str, Sequence[Trial]], frame_ms: Mapping[str, float], data: TrainingData
 ) -> tuple[tuple[Line, ...], list[str]]:
     """A line for each backbone, best on validation first, and what can be said of them."""
+    exam = load_exam(next(iter(trials.values()))[0].artifact.task)
     parts = [part for part, photos in (("val", data.val), ("test", data.test)) if photos]
     spreads = {
         part: spread_of({name: [trial.looks[part] for trial in runs] for name, runs in trials.items()})
-        for part in parts
+        for part in exam.compared
+        if part in parts or part == "train"
     }
     chosen_on, reported_on = parts[0], parts[-1]
     order = sorted(trials, key=lambda name: -spreads[chosen_on].means[name])
-    lines = tuple(_line(name, trials[name], frame_ms[name], spreads, chosen_on) for name in order)
+    lines = tuple(_line(name, trials[name], frame_ms[name], spreads, chosen_on, exam) for name in order)
     statements = []
     if chosen_on == reported_on:
         what = "validation" if chosen_on == "val" else "test"
@@ -220,39 +239,53 @@ def _judged(
         )
     statements += _said(lines, spreads, chosen_on, reported_on)
     statements.append(spreads[reported_on].note())
-    if any(name == SCRATCH for name in order) and len(order) > 1:
-        statements.append(
-            f"{SCRATCH} starts from nothing and trains all of its weights; the others keep a backbone as ImageNet "
-            "left it."
-            if any(trial.artifact.training["frozen_backbone"] for runs in trials.values() for trial in runs)
-            else "All of them start from nothing."
-        )
+    statements += _about_starts(trials, order)
     if not data.leak_free:
         statements.append("The split tears a session apart, so the figures of all of them flatter.")
     return lines, statements
 
 
-def _line(name: str, runs: Sequence[Trial], frame_ms: float, spreads: Mapping[str, Spread], chosen_on: str) -> Line:
-    def score(trial: Trial) -> float:
-        return sum(look.iou for look in trial.looks[chosen_on])
+def _about_starts(trials: Mapping[str, Sequence[Trial]], order: Sequence[str]) -> list[str]:
+    """What each of them started from, where that differs from what their names say."""
+    bare = [name for name in order if name in (SCRATCH, *FROM_NOTHING)]
+    if not bare or len(order) == 1:
+        return []
+    trainings = [trial.artifact.training for runs in trials.values() for trial in runs]
+    if not any(training["frozen_backbone"] for training in trainings):
+        return ["All of them start from nothing."]
+    one = len(bare) == 1
+    rest = "keep a backbone as ImageNet left it"
+    if any(training.get("fine_tuned") for training in trainings):
+        rest = "start from ImageNet's weights"
+    said = "starts from nothing and trains all of its" if one else "start from nothing and train all of their"
+    return [f"{_listed(bare)} {said} weights; the others {rest}."]
 
-    ap50 = {}
-    for part in spreads:
-        known = [value for run in runs if (value := run.figure(part, "ap50")) is not None]
+
+def _line(
+    name: str, runs: Sequence[Trial], frame_ms: float, spreads: Mapping[str, Spread], chosen_on: str, exam: Exam
+) -> Line:
+    def score(trial: Trial) -> float:
+        return sum(look.score for look in trial.looks[chosen_on])
+
+    beside = {}
+    for part in spreads if exam.beside else ():
+        known = [value for run in runs if (value := run.figure(part, exam.beside[0])) is not None]
         if known:
-            ap50[part] = sum(known) / len(known)
-    first = runs[0]
+            beside[part] = sum(known) / len(known)
+    first, best = runs[0], max(runs, key=score)
     return Line(
         backbone=name,
         quality={part: spread.quality(name) for part, spread in spreads.items()},
-        ap50=ap50,
+        beside=beside,
         frame_ms=frame_ms,
         model_bytes=first.model_bytes,
         numbers=first.artifact.forms[first.artifact.runs].numbers,
         seconds_first=first.seconds,
         seconds_mean=sum(run.seconds for run in runs) / len(runs),
         runs=tuple(run.run_dir for run in runs),
-        best_run=max(runs, key=score).run_dir,
+        best_run=best.run_dir,
+        exam=exam,
+        best_figures=best.artifact.metrics.get("test") or best.artifact.metrics.get("val") or {},
     )
 
 

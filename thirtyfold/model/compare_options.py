@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from thirtyfold.errors import UsageError
-from thirtyfold.model.options import BACKBONES, SCRATCH, TrainOptions
+from thirtyfold.model.options import BACKBONES, FROM_NOTHING, SCRATCH, WITH_PLACES, TrainOptions
 
 COMPARABLE = (SCRATCH, *(name for name in BACKBONES if name != "tiny"))
+
+
+def comparable(task: str) -> tuple[str, ...]:
+    """What is compared where nobody says what: from nothing, and with ImageNet's weights."""
+    return COMPARABLE if task in WITH_PLACES else (SCRATCH, *FROM_NOTHING, *COMPARABLE[1:])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +27,10 @@ class CompareOptions:
         if not self.backbones:
             raise UsageError("--backbones: at least one was expected, like scratch,vgg16")
         for name in self.backbones:
-            if name not in (*COMPARABLE, *BACKBONES):
-                raise UsageError(f"--backbones {name}: one of {', '.join(COMPARABLE)} was expected")
+            try:
+                replace(self.train, backbone=name)
+            except UsageError as error:
+                raise UsageError(str(error).replace("--backbone ", "--backbones ", 1)) from error
         if len(set(self.backbones)) < len(self.backbones):
             raise UsageError("--backbones: each was expected once")
         if self.seeds < 1:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 
 from thirtyfold import files
-from thirtyfold.model.compare import COLUMNS, Comparison, Line
+from thirtyfold.model.compare import Comparison, Line
+from thirtyfold.model.exams.base import Exam
 from thirtyfold.model.study_page import StudyPage, study_html
 
 _COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
@@ -26,7 +28,12 @@ def write_comparison(comparison: Comparison) -> None:
     part = "test" if comparison.photos["test"] else "val"
     picture = quality_against_time_png(comparison.lines, part)
     files.write_bytes(folder / "compare.png", picture)
-    photos = comparison.photos
+    photos, exam = comparison.photos, comparison.exam
+    shown = "test" if part == "test" else "validation"
+    figure = exam.headline[0][1]
+    named = figure[0].upper() + figure[1:]
+    answer, note = _answer(exam), f"{exam.quality_note}, " if exam.quality_note else ""
+    beside = f"{exam.beside[1]} on the test photos, the mean over seeds. " if exam.beside else ""
     page = StudyPage(
         title=f"{len(comparison.lines)} backbones compared",
         lead=(
@@ -38,17 +45,22 @@ def write_comparison(comparison: Comparison) -> None:
         plot_png=picture,
         plot_title="Quality against time",
         plot_caption=(
-            f"Mean IoU on the {'test' if part == 'test' else 'validation'} photos, mean over seeds with its 95 % "
-            "interval, over the milliseconds a photo takes from pixels to boxes on this machine."
+            f"{named} on the {shown} photos, mean over seeds with its 95 % interval, over the milliseconds a photo "
+            f"takes from pixels to {answer} on this machine."
         ),
-        columns=COLUMNS,
+        columns=comparison.columns(),
         rows=[line.row() for line in comparison.lines],
         table_note=(
-            "Mean IoU over seeds, a missed object counts as 0, with its 95 % interval. AP50 on the test photos, the "
-            "mean over seeds. Milliseconds a photo, pixels to boxes, and megabytes are of the form that runs. Training "
-            "is the first one: it computes the features of the copies, unless an earlier one already did; further "
-            "seeds reuse them."
+            f"{named} over seeds, {note}with its 95 % interval. {beside}Milliseconds a photo, pixels to {answer}, and "
+            "megabytes are of the form that runs. Training is the first one: it computes the features of the copies, "
+            "unless an earlier one already did; further seeds reuse them."
         ),
+        plots=[
+            replace(plot, title=f"{plot.title}: {line.backbone}")
+            for line in comparison.lines
+            if line.best_figures
+            for plot in exam.study_plots(f"{line.backbone}, its best on validation, {shown} photos", line.best_figures)
+        ],
         facts={
             **comparison.machine,
             **{
@@ -61,8 +73,12 @@ def write_comparison(comparison: Comparison) -> None:
     files.write_text(folder / "compare.html", study_html(page))
 
 
+def _answer(exam: Exam) -> str:
+    return exam.answer if exam.answer.endswith("s") else f"the {exam.answer}"
+
+
 def quality_against_time_png(lines: Sequence[Line], part: str) -> bytes:
-    """Mean IoU with its interval over milliseconds a photo (logarithmic), a point a backbone."""
+    """The quality with its interval over milliseconds a photo (logarithmic), a point a backbone."""
     from matplotlib.figure import Figure  # no pyplot: it would look for a screen
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -80,8 +96,8 @@ def quality_against_time_png(lines: Sequence[Line], part: str) -> bytes:
         )  # fmt: skip
     axes.set_xscale("log")
     axes.set(
-        xlabel="milliseconds a photo, from pixels to boxes",
-        ylabel=f"mean IoU on the {'test' if part == 'test' else 'validation'} photos",
+        xlabel=f"milliseconds a photo, from pixels to {_answer(lines[0].exam)}",
+        ylabel=f"{lines[0].exam.headline[0][1]} on the {'test' if part == 'test' else 'validation'} photos",
     )
     times = [line.frame_ms for line in lines]
     axes.set_xlim(min(times) / 1.6, max(times) * 1.6)

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from thirtyfold import files
 from thirtyfold.errors import FileDataError, ModelError, UsageError
@@ -14,6 +14,7 @@ from thirtyfold.model.evaluate import Judged, best_threshold
 from thirtyfold.model.evaluate_options import EvaluateOptions
 from thirtyfold.model.held_out import HeldOut, learned_hashes, photos_of_dataset, photos_of_run
 from thirtyfold.model.judge import judge_photos
+from thirtyfold.model.labelling.base import labelling_options
 from thirtyfold.model.metrics.labels import ANY, as_any, comparable, labels_in
 from thirtyfold.model.metrics.part import PartFigures, part_figures
 from thirtyfold.model.provenance import PHOTOS_NAME, file_hash
@@ -24,6 +25,9 @@ from thirtyfold.predict.runtime import Predictor
 from thirtyfold.progress import SILENT, Progress
 from thirtyfold.sample import Sample
 from thirtyfold.workspace import DEFAULT_RUNS, find_run
+
+if TYPE_CHECKING:
+    from thirtyfold.model.photo_contest import PhotoEvaluation
 
 RESULT_NAME = "evaluation.json"
 
@@ -121,21 +125,30 @@ class EvaluateResult:
         return rows
 
 
-def evaluate(options: EvaluateOptions, *, runs_dir: Path = DEFAULT_RUNS, progress: Progress = SILENT) -> EvaluateResult:
+def evaluate(
+    options: EvaluateOptions, *, runs_dir: Path = DEFAULT_RUNS, progress: Progress = SILENT
+) -> EvaluateResult | PhotoEvaluation:
     """Judge, write ``evaluation.json``, ``report.html`` and ``plots/`` into a new folder, and return the figures.
 
     The folder is ``options.out``, else the next free ``evaluation-N`` of the run, or of ``runs_dir`` without one.
     Raises :class:`ModelError`, :class:`DataError`, :class:`UsageError`, :class:`NotInstalledError`.
     """
     runs = [find_run(name, runs_dir) for name in ((options.run,) if options.run else ()) + options.against]
+    tasks = {read_card(run).task for run in runs} or {"detect"}
+    if len(tasks) > 1:
+        raise UsageError(f"--against: the runs answer different questions ({', '.join(sorted(tasks))})")
+    if tasks != {"detect"}:
+        from thirtyfold.model.photo_contest import evaluate_photo_runs
+
+        return evaluate_photo_runs(options, runs, _photos(options, runs), progress=progress)
     held_out = _photos(options, runs)
-    entered = [(_run_name(run), open_detector(run)) for run in runs]
+    entered = [(run_name(run), open_detector(run)) for run in runs]
     entered += [
         (Path(name).stem, open_detector(find_model(name, runs_dir), progress=progress)) for name in options.baselines
     ]
     if len({name for name, _ in entered}) < len(entered):
         raise UsageError("a model is named twice; name each one once")
-    folder = _new_folder(options.out, runs[0] if runs else runs_dir, held_out)
+    folder = new_folder(options.out, runs[0] if runs else runs_dir, held_out)
     problems: list[FileDataError] = list(held_out.problems)
     judging = _Judging(held_out, options.threshold, problems, progress)
     judged = [judging.judge(name, detector) for name, detector in entered]
@@ -191,11 +204,14 @@ def _photos_of_another(options: EvaluateOptions, runs: Sequence[Path]) -> HeldOu
             learned |= learned_hashes(run)
         else:
             unknown.append(
-                f"{_run_name(run)} does not say what it was trained on, so nobody knows whether it has learned from "
+                f"{run_name(run)} does not say what it was trained on, so nobody knows whether it has learned from "
                 "these photos; if it has, its figures flatter."
             )
-    name = _run_name(runs[0]) if runs else None
-    held_out = photos_of_dataset(options.dataset or Path(), part=options.part, learned=learned, run_name=name)
+    name = run_name(runs[0]) if runs else None
+    trained_with = labelling_options(read_card(runs[0]).training.get("options", {})) if runs else None
+    held_out = photos_of_dataset(
+        options.dataset or Path(), part=options.part, learned=learned, run_name=name, options=trained_with
+    )
     return replace(held_out, warnings=(*held_out.warnings, *unknown))
 
 
@@ -264,11 +280,12 @@ def _said_of(contestants: Sequence[Contestant]) -> list[str]:
     return [f"{', '.join(names)}: {note}." for note, names in named.items() if note]
 
 
-def _run_name(run: Path) -> str:
+def run_name(run: Path) -> str:
+    """How a run is called in tables: ``detect/3``."""
     return f"{run.resolve().parent.name}/{run.resolve().name}"
 
 
-def _new_folder(out: Path | None, beside: Path, held_out: HeldOut) -> Path:
+def new_folder(out: Path | None, beside: Path, held_out: HeldOut) -> Path:
     """A folder that was not there before, and not among anybody's photos."""
     if out is not None:
         if out.resolve().is_relative_to(held_out.dataset.root.resolve()):

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from thirtyfold.datasets.augmented import read_copies, read_manifest, source_hash
-from thirtyfold.datasets.samples import labels_of, read_samples
+from thirtyfold.datasets.samples import read_samples
 from thirtyfold.datasets.split import Split, check_split, read_split
 from thirtyfold.errors import DataError, SplitError
-from thirtyfold.images import letterbox_placement
-from thirtyfold.model.options import TrainOptions
+from thirtyfold.model.labelling.base import Labelling, load_labelling
+from thirtyfold.model.options import WITH_NEGATIVES, TrainOptions
 from thirtyfold.model.subset import take_share
 from thirtyfold.progress import Progress
 from thirtyfold.sample import Sample
@@ -20,9 +20,6 @@ from thirtyfold.workspace import Dataset
 
 if TYPE_CHECKING:
     from thirtyfold.model.online import CopyMaker
-
-# Narrower than this, in pixels of the model's input, an object is a speck.
-_SMALLEST_PX = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,21 +45,24 @@ class TrainingData:
 
 def gather(dataset: Dataset, options: TrainOptions, progress: Progress) -> TrainingData:
     """Read a dataset for training. Raises :class:`DataError`, :class:`SplitError`."""
+    labelling = load_labelling(options.task)
     photos = read_samples(dataset)
     if not photos:
         raise DataError(f"{dataset.root}: holds no photos; take some with `thirtyfold capture {dataset.root}`")
     split = read_split(dataset)
     for note in check_split(split, photos):
         progress.say(note)
-    photos = _without_machine_made(photos, dataset, progress)
-    photos = _settle_unlabelled(photos, options, dataset)
+    photos = labelling.labelled(_without_machine_made(photos, dataset, progress), options, dataset)
+    photos = _settle_unlabelled(photos, labelling, options, dataset)
     parts: dict[str, list[Sample]] = {"train": [], "val": [], "test": []}
     for photo in photos:
         name = photo.image_path.name
         part = split.part(name)
         parts[part].append(replace(photo, split=part, session=split.groups[name]))
     online = options.augment == "online"
-    copies = [] if online else _read_copies(dataset, split, parts["train"], progress)
+    copies = (
+        [] if online else labelling.labelled(_read_copies(dataset, split, parts["train"], progress), options, dataset)
+    )
     if not copies and not online:
         progress.say(
             f"{dataset.root}: not augmented yet; training on the photos alone (`thirtyfold augment` adds copies)"
@@ -70,12 +70,9 @@ def gather(dataset: Dataset, options: TrainOptions, progress: Progress) -> Train
     if not parts["train"]:
         raise SplitError(f"{dataset.split_path}: puts no labelled photo into the train part; split again")
     train = [*parts["train"], *copies]
-    if options.one_label:
-        train = [_all_called(sample, options.one_label) for sample in train]
-        parts = {part: [_all_called(photo, options.one_label) for photo in held] for part, held in parts.items()}
-    classes = _classes(train, [*parts["val"], *parts["test"]], options, dataset)
-    _check_presence(train, options, dataset, progress)
-    _check_sizes(train, options, progress)
+    held_out = [*parts["val"], *parts["test"]]
+    classes = labelling.classes(train, held_out, options, dataset)
+    labelling.check(train, held_out, options, dataset, progress)
     many = options.boxes == "many" if options.boxes != "auto" else _several(train)
     if options.share < 1:
         subset = take_share(train, options.share, options.seed)
@@ -98,7 +95,10 @@ def fingerprint(dataset: Dataset, photos: Sequence[Sample]) -> str:
     """SHA-256 over names, photos and label files, in the order of the names."""
     digest = hashlib.sha256()
     for photo in sorted(photos, key=lambda photo: photo.image_path.name):
-        digest.update(photo.image_path.name.encode("utf-8"))
+        digest.update(photo.image_path.name.encode("utf-8", "surrogateescape"))
+        if photo.tags or photo.values:
+            # They may stand in a table, and not in the label file.
+            digest.update(repr((photo.tags, sorted(photo.values.items()))).encode("utf-8"))
         for path in (photo.image_path, dataset.label_path(photo.image_path)):
             content = hashlib.sha256(path.read_bytes()).digest() if path.exists() else b""
             digest.update(content)
@@ -120,18 +120,21 @@ def _without_machine_made(photos: list[Sample], dataset: Dataset, progress: Prog
     return rest
 
 
-def _settle_unlabelled(photos: list[Sample], options: TrainOptions, dataset: Dataset) -> list[Sample]:
-    unlabelled = [photo for photo in photos if photo.annotations is None]
+def _settle_unlabelled(
+    photos: list[Sample], labelling: Labelling, options: TrainOptions, dataset: Dataset
+) -> list[Sample]:
+    unlabelled = [photo for photo in photos if not labelling.is_labelled(photo)]
     if len(unlabelled) == len(photos):
-        raise DataError(f"{dataset.root}: no photo has labels yet; draw them with `thirtyfold annotate {dataset.root}`")
+        raise DataError(f"{dataset.root}: no photo has labels yet; {labelling.how_to_label(dataset)}")
     if not unlabelled or options.unlabelled == "skip":
-        return [photo for photo in photos if photo.annotations is not None]
+        return [photo for photo in photos if labelling.is_labelled(photo)]
     if options.unlabelled == "negative":
         return [photo if photo.annotations is not None else replace(photo, annotations=()) for photo in photos]
     first = unlabelled[0].image_path.name
     raise DataError(
-        f"{dataset.root}: {len(unlabelled)} of {len(photos)} photos have no labels, first {first}; draw them with "
-        f"`thirtyfold annotate {dataset.root}`, or say what they are with --unlabelled skip or --unlabelled negative"
+        f"{dataset.root}: {len(unlabelled)} of {len(photos)} photos have no labels, first {first}; "
+        f"{labelling.how_to_label(dataset)}, or say what they are with --unlabelled skip"
+        + (" or --unlabelled negative" if options.task in WITH_NEGATIVES else "")
     )
 
 
@@ -160,64 +163,5 @@ def _read_copies(dataset: Dataset, split: Split, train: Sequence[Sample], progre
     return [replace(copy, split="train") for copy in copies if copy.parent in hashes]
 
 
-def _classes(
-    train: Sequence[Sample], held_out: Sequence[Sample], options: TrainOptions, dataset: Dataset
-) -> tuple[str, ...]:
-    known = labels_of(train)
-    if not known:
-        raise DataError(
-            f"{dataset.root}: no shape is drawn in the train part; draw some with `thirtyfold annotate {dataset.root}`"
-        )
-    if options.labels:
-        if missing := [label for label in options.labels if label not in known]:
-            raise DataError(f"{dataset.root}: no train photo holds a {missing[0]!r}; the labels are {', '.join(known)}")
-        known = dict.fromkeys(options.labels, 0)
-    for sample in [*train, *held_out]:
-        for annotation in sample.annotations or ():
-            if annotation.label not in known:
-                listed = "--labels" if options.labels else "the train part's labels"
-                raise DataError(
-                    f"{sample.image_path.with_suffix('.json')}: has the label {annotation.label!r}, which is not among "
-                    f"{listed} ({', '.join(known)}); rename it in labelme or list it"
-                )
-    return tuple(known)
-
-
-def _all_called(sample: Sample, label: str) -> Sample:
-    """The same sample, every object of it called ``label``."""
-    if not sample.annotations:
-        return sample
-    return replace(sample, annotations=tuple(replace(shape, label=label) for shape in sample.annotations))
-
-
 def _several(train: Sequence[Sample]) -> bool:
     return any(len(sample.annotations or ()) > 1 for sample in train)
-
-
-def _check_presence(train: Sequence[Sample], options: TrainOptions, dataset: Dataset, progress: Progress) -> None:
-    if any(not sample.annotations for sample in train):
-        return
-    text = (
-        f"{dataset.root}: every train photo holds an object, so nothing shows the class head what *no object* looks "
-        "like; take some photos out of the picture (`thirtyfold capture` asks for them)"
-    )
-    if options.heads == "global":
-        raise DataError(f"{text}, or use --heads dense")
-    progress.say(f"note: {text}")
-
-
-def _check_sizes(train: Sequence[Sample], options: TrainOptions, progress: Progress) -> None:
-    """Say so where many objects are so small in the model's input that nothing could find them."""
-    sides = []
-    for sample in train:
-        scale, _ = letterbox_placement(sample.width, sample.height, options.size)
-        for shape in sample.annotations or ():
-            left, top, right, bottom = shape.box_xyxy
-            sides.append(min(right - left, bottom - top) * scale)
-    small = sum(side < _SMALLEST_PX for side in sides) / max(len(sides), 1)
-    if small > 0.05:
-        larger = next((size for size in (320, 448, 640) if size > options.size), None)
-        progress.say(
-            f"note: {small:.0%} of the objects are less than {_SMALLEST_PX} px wide or high at --size {options.size}, "
-            "too small to be found" + (f"; try --size {larger}" if larger else "")
-        )

@@ -17,7 +17,15 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from thirtyfold.model.backbones import BACKBONES, Preprocessing, batch_norm, feature_maps
+from thirtyfold.model.backbones import (
+    BACKBONES,
+    Preprocessing,
+    as_list,
+    batch_norm,
+    feature_maps,
+    layers_after,
+    on_stored,
+)
 from thirtyfold.model.inputs import letterboxed_box
 from thirtyfold.model.losses import (
     ciou_loss,
@@ -90,7 +98,7 @@ def settle(options: TrainOptions, samples: Sequence[Sample]) -> TrainOptions:
     return replace(options, stride=str(_FINEST if small < _CELLS_ACROSS * _USUAL else _USUAL))
 
 
-def build(options: TrainOptions, class_count: int) -> Network:
+def build(options: TrainOptions, classes: Sequence[str]) -> Network:
     """The network: "image" uint8 (batch, size, size, 3) to {"scores", "boxes"}, 0 to 1.
 
     Dense heads: (batch, G, G, classes) and (batch, G, G, 4). Global heads:
@@ -102,13 +110,13 @@ def build(options: TrainOptions, class_count: int) -> Network:
     pixels = Preprocessing(entry.preprocessing, name="preprocessing")(image)
     dense = options.heads == "dense"
     taps = entry.taps_from(_stride(options)) if dense else (backbone.layers[-1].name,)
-    features = _as_list(feature_maps(backbone, taps)(pixels))
+    features = as_list(feature_maps(backbone, taps)(pixels))
     inputs = [keras.Input(feature.shape[1:], name=f"features{level}") for level, feature in enumerate(features)]
     if dense:
         drop = _DROP if options.frozen_backbone else 0.0
-        scores, boxes = _dense_heads(inputs, class_count, stride=_stride(options), drop=drop)
+        scores, boxes = _dense_heads(inputs, len(classes), stride=_stride(options), drop=drop)
     else:
-        scores, boxes = _global_heads(inputs[0], class_count)
+        scores, boxes = _global_heads(inputs[0], len(classes))
     heads = keras.Model(inputs, {"scores": scores, "boxes": boxes}, name="heads")
     stored = entry.stored_for(taps) if dense else taps
     takes = tuple(range(stored.index(entry.top_after) + 1)) if entry.top_after in stored else ()
@@ -117,35 +125,12 @@ def build(options: TrainOptions, class_count: int) -> Network:
         backbone=backbone,
         trunk=keras.Model(image, feature_maps(backbone, stored)(pixels), name="trunk"),
         heads=heads,
-        learner=_on_stored(backbone, stored, taps, heads),
+        learner=on_stored(backbone, stored, taps, heads),
         stored=stored,
-        tuner=_on_stored(backbone, stored[: len(takes)], taps, heads) if takes else None,
+        tuner=on_stored(backbone, stored[: len(takes)], taps, heads) if takes else None,
         tuner_takes=takes,
-        top_layers=_layers_after(backbone, entry.top_after, taps) if takes else (),
+        top_layers=layers_after(backbone, entry.top_after, taps) if takes else (),
     )
-
-
-def _on_stored(backbone: Any, stored: Sequence[str], taps: Sequence[str], heads: Any) -> Any:
-    """A model from the outputs of the layers ``stored`` to what ``heads`` say of the ``taps``."""
-    if tuple(stored) == tuple(taps):
-        return heads
-    maps = [backbone.get_layer(name).output for name in stored]
-    inputs = {name: keras.Input(tensor.shape[1:], name=name) for name, tensor in zip(stored, maps, strict=True)}
-    # A tap that is stored itself passes by: Keras finds no way from an input to the same tensor as an output.
-    missing = [name for name in taps if name not in inputs]
-    between = keras.Model(maps, [backbone.get_layer(name).output for name in missing], name="between")
-    at = {**inputs, **dict(zip(missing, _as_list(between(list(inputs.values()))), strict=True))}
-    return keras.Model(list(inputs.values()), heads([at[name] for name in taps]), name="on_stored")
-
-
-def _layers_after(backbone: Any, name: str, taps: Sequence[str]) -> tuple[Any, ...]:
-    """The layers between the layer ``name`` and the last of the ``taps``."""
-    start, end = backbone.get_layer(name).output, backbone.get_layer(taps[-1]).output
-    return tuple(layer for layer in keras.Model(start, end).layers if not isinstance(layer, layers.InputLayer))
-
-
-def _as_list(outputs: Any) -> list[Any]:
-    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
 
 
 def _stride(options: TrainOptions) -> int:
@@ -195,7 +180,7 @@ def _block(x: Any, filters: int, kernel: int, name: str) -> Any:
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def losses(options: TrainOptions) -> tuple[dict[str, Any], dict[str, float]]:
+def losses(options: TrainOptions, classes: Sequence[str]) -> tuple[dict[str, Any], dict[str, float]]:
     """The loss of each head, and what it weighs."""
     global_heads = options.heads == "global"
     weights = {"scores": 0.5 if global_heads else 1.0, "boxes": 1.0}
@@ -290,7 +275,7 @@ def _window(centre: float, spread: float, grid: int) -> slice:
     return slice(max(own - reach, 0), min(own + reach + 1, grid))
 
 
-def decoder(options: TrainOptions, *, many: bool) -> tuple[str, dict[str, Any]]:
+def decoder(options: TrainOptions, classes: Sequence[str], *, many: bool) -> tuple[str, dict[str, Any]]:
     """The name and options of the function of ``predict.decoders`` that reads the outputs."""
     if options.heads == "global":
         return "global", {}

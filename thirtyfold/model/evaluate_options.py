@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from thirtyfold.errors import UsageError
@@ -16,7 +17,8 @@ class EvaluateOptions:
 
     ``dataset`` is ``None`` for what the run was trained on. ``part`` is ``test``, ``val`` or ``all``; ``None`` is
     ``test``, and ``all`` for another dataset without a split. ``baselines`` are ready detectors (``haar``, ``yunet``,
-    a ``.onnx`` file). ``threshold`` replaces everybody's own. ``out`` is a new folder for the report.
+    a ``.onnx`` file). ``chain`` are finders behind which the run, a classifier, is judged (see ``chain_report.py``), ``map``
+    the class that a label of the photos means, ``None`` for one that is left out. ``threshold`` replaces everybody's own. ``out`` is a new folder for the report.
     """
 
     run: str | None = None
@@ -24,6 +26,8 @@ class EvaluateOptions:
     dataset: Path | None = None
     part: str | None = None
     baselines: tuple[str, ...] = ()
+    chain: tuple[str, ...] = ()
+    map: Mapping[str, str | None] = field(default_factory=dict, hash=False)
     threshold: float | None = None
     out: Path | None = None
 
@@ -32,6 +36,10 @@ class EvaluateOptions:
             raise UsageError(f"--part {self.part}: one of {', '.join(EVALUATED_PARTS)} was expected")
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise UsageError(f"--threshold {self.threshold}: a score between 0 and 1 was expected")
+        if self.chain and (self.baselines or self.against):
+            raise UsageError("--chain: stands alone; leave out --baselines and --against")
+        if self.map and not self.chain:
+            raise UsageError("--map: says what the labels mean to the second of two models; give the first, by --chain")
         if self.run is None and not self.baselines:
             raise UsageError("nothing to evaluate: give a run, like `thirtyfold evaluate latest`, or --baselines haar")
         if self.run is None and self.dataset is None:

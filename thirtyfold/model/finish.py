@@ -13,17 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thirtyfold import __version__, files
-from thirtyfold.model.backbones import BACKBONES
-from thirtyfold.model.evaluation import evaluate_predictor
+from thirtyfold.model.backbones import backbone_of
+from thirtyfold.model.exams.base import load_exam
 from thirtyfold.model.export import export_model
+from thirtyfold.model.face_margin import face_margin
 from thirtyfold.model.machine import machine_facts
 from thirtyfold.model.options import TrainOptions
 from thirtyfold.model.provenance import trained_on, write_photos
 from thirtyfold.model.report.card import model_card
-from thirtyfold.model.report.training import detail_part, training_page
-from thirtyfold.model.report.write import write_report
 from thirtyfold.model.state import TrainingState
+from thirtyfold.model.tasks import describe
 from thirtyfold.predict.artifact import Artifact, write_artifact
+from thirtyfold.predict.chain import MARGIN_KEY, OF_CUT_OUTS
 from thirtyfold.progress import Progress
 
 if TYPE_CHECKING:
@@ -42,17 +43,14 @@ def finish(
 ) -> Artifact:
     """Export, compare the forms, calibrate, choose the threshold, evaluate, report, and write ``model.json``."""
     progress.say("exporting")
-    name, decoder_options = task.decoder(options, many=data.many)
-    described = Artifact(
-        task=options.task,
-        classes=data.classes,
-        size=options.size,
-        decoder=name,
-        decoder_options=decoder_options,
-        forms={},
+    exam = load_exam(options.task)
+    described = replace(
+        describe(task, options, data),
         training={**_training_facts(options, data, state), "dataset": _dataset_name(run_dir)},
         versions=_versions(),
     )
+    if options.task in OF_CUT_OUTS:
+        described = _with_face_margin(described, data, progress)
     started = time.perf_counter()
     exported = export_model(
         model,
@@ -60,11 +58,12 @@ def finish(
         described,
         val=data.val,
         train=data.train,
-        int8=BACKBONES[options.backbone].int8,
+        int8=backbone_of(options.backbone).int8,
+        exam=exam,
         progress=progress,
     )
     exported_at = time.perf_counter()
-    evaluation = evaluate_predictor(exported.predictor, data.val, data.test, progress=progress)
+    examined = exam.examine(exported.predictor, data.val, data.test, progress=progress)
     seconds = {
         **exported.artifact.training["seconds"],
         "export": round(exported_at - started, 1),
@@ -73,16 +72,28 @@ def finish(
     artifact = replace(
         exported.artifact,
         training={**exported.artifact.training, "seconds": seconds},
-        score_threshold=evaluation.threshold,
-        calibration=evaluation.fitted.to_dict(),
-        metrics={**exported.artifact.metrics, **evaluation.metrics},
+        score_threshold=examined.threshold,
+        calibration=examined.calibration,
+        metrics={**exported.artifact.metrics, **examined.metrics},
     )
     write_photos(run_dir, data)
-    page = training_page(run_dir, artifact, evaluation)
-    write_report(run_dir, page, detail=evaluation.parts.get(detail_part(evaluation)), rows=state.rows)
-    files.write_text(run_dir / "README.md", model_card(f"{options.task}-{run_dir.name}", artifact, evaluation.notes))
+    exam.report(run_dir, artifact, examined, state.rows)
+    words = exam.card_words(artifact)
+    name = f"{options.task}-{run_dir.name}"
+    files.write_text(run_dir / "README.md", model_card(name, artifact, examined.notes, words=words))
     write_artifact(run_dir, artifact)
     return artifact
+
+
+def _with_face_margin(described: Artifact, data: TrainingData, progress: Progress) -> Artifact:
+    margin = face_margin(data.train, progress)
+    if margin is None:
+        return described
+    progress.say(
+        f"the train photos are faces with a margin of {margin.margin_share:.0%} of their sides (YuNet found "
+        f"{margin.found} of {margin.photos}); as the second model of a chain it is shown such"
+    )
+    return replace(described, decoder_options={**described.decoder_options, MARGIN_KEY: margin.margin_share})
 
 
 def _training_facts(options: TrainOptions, data: TrainingData, state: TrainingState) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from typing import Any
 from thirtyfold.datasets.samples import read_sample, read_samples
 from thirtyfold.datasets.split import read_split
 from thirtyfold.errors import DataError, FileDataError, ModelError, UsageError
+from thirtyfold.model.labelling.base import Labelling, labelling_options, load_labelling
+from thirtyfold.model.options import TrainOptions
 from thirtyfold.model.provenance import PHOTOS_NAME, Seen, file_hash, read_photos, shapes_hash, trained_on
 from thirtyfold.model.state import ARGS_NAME
 from thirtyfold.sample import Sample
@@ -87,14 +89,25 @@ def photos_of_run(
     )
 
 
-def photos_of_dataset(root: Path, *, part: str | None, learned: Collection[str], run_name: str | None) -> HeldOut:
+def photos_of_dataset(
+    root: Path,
+    *,
+    part: str | None,
+    learned: Collection[str],
+    run_name: str | None,
+    options: TrainOptions | None = None,
+) -> HeldOut:
     """The labelled photos of any dataset, without those whose file's hash is among ``learned``.
+
+    ``options`` are those of the run, whose task says what a label is; without a run it is a drawn shape.
 
     Raises :class:`DataError` if none is left, :class:`SplitError` for a part of a dataset without a split.
     """
     dataset = Dataset(root)
     problems: list[FileDataError] = []
-    photos = read_samples(dataset, problems=problems)
+    asked = options or TrainOptions()
+    labelling = load_labelling(asked.task)
+    photos = labelling.labelled(read_samples(dataset, problems=problems), replace(asked, one_label=""), dataset)
     split = read_split(dataset) if dataset.split_path.exists() or part in ("test", "val") else None
     part = part or ("test" if split else "all")
     if split is not None:
@@ -104,7 +117,7 @@ def photos_of_dataset(root: Path, *, part: str | None, learned: Collection[str],
         ]
     val = [photo for photo in photos if photo.split == "val"] if part == "test" else []
     wanted = photos if part == "all" else [photo for photo in photos if photo.split == part]
-    kept, left_out = _usable(wanted, learned)
+    kept, left_out = _usable(wanted, learned, labelling)
     if not kept:
         reasons = "; ".join(left_out) or "it holds no photos"
         raise DataError(f"{root}: no photo to judge on in {_NAMES[part]} ({reasons})")
@@ -116,7 +129,7 @@ def photos_of_dataset(root: Path, *, part: str | None, learned: Collection[str],
         dataset=dataset,
         part=part,
         photos=tuple(kept),
-        val=tuple(_usable(val, learned)[0]),
+        val=tuple(_usable(val, learned, labelling)[0]),
         foreign=run_name is not None,
         statements=tuple(statements),
         warnings=tuple(warnings),
@@ -143,7 +156,7 @@ def _as_seen(
 ) -> tuple[dict[str, Sample], str | None]:
     """The photos that the run knew, with the part and session they had; or what has changed first."""
     options = training.get("options", {})
-    negative, one_label = options.get("unlabelled") == "negative", options.get("one_label")
+    negative = options.get("unlabelled") == "negative"
     samples: dict[str, Sample] = {}
     for name, known in seen.items():
         if name not in there:
@@ -153,19 +166,21 @@ def _as_seen(
         except FileDataError:
             return samples, f"{name} cannot be read any more"
         shapes = () if sample.annotations is None and negative else sample.annotations
-        if one_label and shapes is not None:
-            shapes = tuple(replace(shape, label=one_label) for shape in shapes)
         samples[name] = replace(sample, split=known.part, annotations=shapes)
         if known.sha256 and file_hash(there[name]) != known.sha256:
             return samples, f"{name} is another picture"
+    task = str(options.get("task", "detect"))
+    again = load_labelling(task).labelled(list(samples.values()), labelling_options(options), dataset)
+    samples = {sample.image_path.name: sample for sample in again}
+    for name, known in seen.items():
         if shapes_hash(samples[name]) != known.shapes:
             return samples, f"{name} has other labels"
     return samples, None
 
 
-def _usable(photos: Sequence[Sample], learned: Collection[str]) -> tuple[list[Sample], list[str]]:
+def _usable(photos: Sequence[Sample], learned: Collection[str], labelling: Labelling) -> tuple[list[Sample], list[str]]:
     """Those with labels by people that were not learned from, and how many of the others there are, by reason."""
-    labelled = [photo for photo in photos if photo.annotations is not None and not photo.machine_made]
+    labelled = [photo for photo in photos if labelling.is_labelled(photo) and not photo.machine_made]
     machine = sum(photo.machine_made for photo in photos)
     unlabelled = len(photos) - len(labelled) - machine
     kept = [photo for photo in labelled if not learned or file_hash(photo.image_path) not in learned]

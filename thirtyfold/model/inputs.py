@@ -21,8 +21,9 @@ import numpy as np
 
 from thirtyfold.datasets.pixels import read_pixels
 from thirtyfold.errors import FileDataError
-from thirtyfold.images import letterbox, letterbox_placement
+from thirtyfold.images import letterbox_placement
 from thirtyfold.model.features import Cache, GrowingArray, pictures_key
+from thirtyfold.predict.prepare import on_squares, prepared_square
 from thirtyfold.progress import Progress
 from thirtyfold.sample import BoxXyxy, Sample
 
@@ -52,10 +53,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trunk:
-    """``model`` turns squares into feature maps; ``key`` is all that decides about its numbers."""
+    """``model`` turns squares into feature maps; ``key`` is all that decides about its numbers.
+
+    ``prepare`` is what is done to the squares before.
+    """
 
     model: Any
     key: Mapping[str, Any]
+    prepare: tuple[str, ...] = ()
 
 
 def letterboxed_box(box_xyxy: BoxXyxy, sample: Sample, size: int) -> BoxXyxy:
@@ -73,12 +78,21 @@ def letterboxed_box(box_xyxy: BoxXyxy, sample: Sample, size: int) -> BoxXyxy:
 
 
 def load_squares(
-    samples: Sequence[Sample], size: int, cache: Cache, *, root: Path, progress: Progress, label: str
+    samples: Sequence[Sample],
+    size: int,
+    cache: Cache,
+    *,
+    root: Path,
+    progress: Progress,
+    label: str,
+    prepare: Sequence[str] = (),
 ) -> Part:
-    """Every photo letterboxed, one array (photos, size, size, 3) uint8, from the cache or into it."""
+    """Every photo letterboxed and prepared, one array (photos, size, size, 3) uint8, from the cache or into it."""
     import cv2
 
-    key = {"pictures": pictures_key(samples, root), "size": size, "letterbox": _LETTERBOX, "opencv": cv2.__version__}
+    steps = on_squares(prepare)
+    key: dict[str, Any] = {"pictures": pictures_key(samples, root), "size": size, "letterbox": _LETTERBOX}
+    key |= {"opencv": cv2.__version__, **({"prepare": list(steps)} if steps else {})}
 
     def make(folder: Path) -> Mapping[str, Any]:
         left_out: dict[int, FileDataError] = {}
@@ -87,7 +101,7 @@ def load_squares(
             ThreadPoolExecutor(os.cpu_count() or 1) as pool,
             progress.bar(label, total=len(samples), unit="photo") as bar,
         ):
-            for index, loaded in enumerate(_in_order(pool, lambda sample: _square(sample, size), samples)):
+            for index, loaded in enumerate(_in_order(pool, lambda sample: _square(sample, size, steps), samples)):
                 if isinstance(loaded, FileDataError):
                     left_out[index] = loaded
                 else:
@@ -118,7 +132,9 @@ def load_features(
     key = {"pictures": pictures_key(samples, root), "size": size, "letterbox": _LETTERBOX, **trunk.key}
     found = cache.find("features", key)
     if found is None:
-        part = load_squares(samples, size, cache, root=root, progress=progress, label=label)
+        part = load_squares(
+            samples, size, cache, root=root, progress=progress, label=label, prepare=trunk.prepare
+        )
 
         def make(folder: Path) -> Mapping[str, Any]:
             store_features(trunk.model, part.arrays[0], folder, batch=batch, progress=progress)
@@ -146,9 +162,9 @@ def store_features(trunk: Any, squares: NDArray[np.uint8], folder: Path, *, batc
             bar.advance(len(part))
 
 
-def _square(sample: Sample, size: int) -> Pixels | FileDataError:
+def _square(sample: Sample, size: int, steps: Sequence[str]) -> Pixels | FileDataError:
     try:
-        return letterbox(read_pixels(sample), size)[0]
+        return prepared_square(read_pixels(sample), size, steps)[0]
     except FileDataError as error:
         return error
 
@@ -172,7 +188,10 @@ def _part(
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """(inputs, targets) a step, in an order of its own every epoch, the same for the same seed."""
+    """(inputs, targets) a step, in an order of its own every epoch, the same for the same seed.
+
+    An epoch is ``passes`` times all photos, each time in another order.
+    """
 
     def __init__(
         self,
@@ -183,15 +202,16 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         batch: int,
         seed: int,
         first_epoch: int = 0,
+        passes: int = 1,
     ) -> None:
         super().__init__()
         self._arrays, self._samples, self._encode = arrays, samples, encode
-        self._batch, self._seed, self._next_epoch = batch, seed, first_epoch
+        self._batch, self._seed, self._next_epoch, self._passes = batch, seed, first_epoch, passes
         self.on_epoch_begin()
         self._next_epoch = first_epoch
 
     def __len__(self) -> int:
-        return math.ceil(len(self._samples) / self._batch)
+        return math.ceil(len(self._samples) * self._passes / self._batch)
 
     def __getitem__(self, step: int) -> tuple[Any, dict[str, Any]]:
         chosen = np.sort(self._order[step * self._batch : (step + 1) * self._batch])
@@ -203,5 +223,6 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def on_epoch_begin(self) -> None:
         # Not at the end of one: Keras calls that once more, before the first. Seeded by the epoch: a resumed
         # training meets the same order as an undisturbed one.
-        self._order = np.random.default_rng([self._seed, self._next_epoch]).permutation(len(self._samples))
+        random = np.random.default_rng([self._seed, self._next_epoch])
+        self._order = np.concatenate([random.permutation(len(self._samples)) for _ in range(self._passes)])
         self._next_epoch += 1

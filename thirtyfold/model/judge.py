@@ -9,7 +9,7 @@ from thirtyfold.datasets.pixels import read_pixels
 from thirtyfold.errors import FileDataError
 from thirtyfold.images import letterbox_placement
 from thirtyfold.model.evaluate import Judged
-from thirtyfold.model.options import TrainOptions
+from thirtyfold.predict.artifact import Artifact
 from thirtyfold.predict.decoders import DECODERS, Placement
 from thirtyfold.predict.detectors import Detector
 from thirtyfold.predict.runtime import Predictor
@@ -19,32 +19,27 @@ from thirtyfold.sample import Sample
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from thirtyfold.model.data import TrainingData
-    from thirtyfold.model.tasks import Task
-
 # Below it nothing is looked at. Average precision goes through every score, so it has to be low.
 LOWEST_SCORE = 0.01
 
 
 def judge_arrays(
-    model: Any,
-    arrays: Sequence[NDArray[Any]],
-    samples: Sequence[Sample],
-    task: Task,
-    options: TrainOptions,
-    data: TrainingData,
+    model: Any, arrays: Sequence[NDArray[Any]], samples: Sequence[Sample], artifact: Artifact, *, batch: int
 ) -> list[Judged]:
-    """What a Keras model says about photos, in pixels of the originals; ``arrays`` are its inputs, a row a photo."""
-    name, decoder_options = task.decoder(options, many=data.many)
+    """What a Keras model says about photos, in pixels of the originals; ``arrays`` are its inputs, a row a photo.
+
+    ``artifact`` says what its outputs mean.
+    """
+    decode = DECODERS[artifact.decoder].decode
     judged = []
-    for start in range(0, len(samples), options.batch):
-        part = samples[start : start + options.batch]
+    for start in range(0, len(samples), batch):
+        part = samples[start : start + batch]
         inputs = [array[start : start + len(part)] for array in arrays]
         outputs = model.predict_on_batch(inputs[0] if len(inputs) == 1 else inputs)
         for index, sample in enumerate(part):
             single = {key: value[index : index + 1] for key, value in outputs.items()}
-            found = DECODERS[name].decode(
-                single, data.classes, LOWEST_SCORE, decoder_options, _placement(sample, options.size)
+            found = decode(
+                single, artifact.classes, LOWEST_SCORE, artifact.decoder_options, _placement(sample, artifact.size)
             )
             judged.append(Judged(sample=sample, predictions=found))
     return judged

@@ -12,6 +12,7 @@ from typing import Any
 
 from thirtyfold import files
 from thirtyfold.errors import DataError, UsageError
+from thirtyfold.model.exams.base import load_exam
 from thirtyfold.model.options import TrainOptions
 from thirtyfold.model.power_law import PowerLaw, fit_power_law, pooled_spread
 from thirtyfold.model.trials import open_study, run_trial, shared_options
@@ -27,7 +28,7 @@ _WORDS = {"test": "test", "val": "validation"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """Trainings on one share: means over the seeds of ``photos`` and ``sessions``, and a mean IoU a seed."""
+    """Trainings on one share: means over the seeds of ``photos`` and ``sessions``, and a score a seed."""
 
     share: float
     photos: float
@@ -45,7 +46,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """What :data:`MORE_PHOTOS` more photos would add to the mean IoU: the middle, and where 90 % of the curves end.
+    """What :data:`MORE_PHOTOS` more photos would add to the score: the middle, and where 90 % of the curves end.
 
     ``sentence`` says it in words; the numbers are ``None`` where the curve is too noisy to say.
     """
@@ -58,7 +59,10 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearningCurve:
-    """``part`` is what was judged on, ``by`` what was taken a share of. ``law`` is ``None`` with too few trainings."""
+    """``part`` is what was judged on, ``by`` what was taken a share of. ``law`` is ``None`` with too few trainings.
+
+    ``score`` is the figure's key and its title.
+    """
 
     folder: Path
     points: tuple[Point, ...]
@@ -68,6 +72,7 @@ class LearningCurve:
     forecast: Forecast
     law: PowerLaw | None
     notes: tuple[str, ...]
+    score: tuple[str, str] = ("mean_iou", "mean IoU")
 
     def to_dict(self) -> dict[str, Any]:
         forecast = self.forecast
@@ -81,7 +86,7 @@ class LearningCurve:
                     "share": point.share,
                     "photos": round(point.photos, 1),
                     "sessions": round(point.sessions, 1),
-                    "mean_iou": round(point.mean, 6),
+                    self.score[0]: round(point.mean, 6),
                     "scores": [round(score, 6) for score in point.scores],
                 }
                 for point in self.points
@@ -97,7 +102,7 @@ class LearningCurve:
         }
 
     def columns(self) -> tuple[str, ...]:
-        return ("share", "photos", "sessions", f"mean IoU on the {_WORDS[self.part]} photos")
+        return ("share", "photos", "sessions", f"{self.score[1]} on the {_WORDS[self.part]} photos")
 
     def rows(self) -> list[tuple[str, ...]]:
         return [point.row() for point in self.points]
@@ -130,6 +135,7 @@ def learning_curve(
         raise UsageError(
             "--learning-curve: goes on by itself, and takes its shares itself; leave out --resume, --share"
         )
+    score, title, _ = load_exam(options.task).headline[0]
     data = gather(dataset, options, progress)
     part, judged = ("test", data.test) if data.test else ("val", data.val)
     if not judged:
@@ -144,7 +150,7 @@ def learning_curve(
             subset = take_share(data.train, share, seed)
             chosen = replace(options, share=share, seed=seed)
             trial = run_trial(f"share{share * 100:03.0f}-{seed}", dataset, chosen, study, data, progress)
-            scores.append(trial.figure(part, "mean_iou") or 0.0)
+            scores.append(trial.figure(part, score) or 0.0)
             photos.append(subset.photos)
             sessions.append(subset.sessions)
             by = subset.by
@@ -156,7 +162,7 @@ def learning_curve(
                 scores=tuple(scores),
             )
         )
-    law, forecast = foresee(points)
+    law, forecast = foresee(points, title)
     curve = LearningCurve(
         folder=study,
         points=tuple(points),
@@ -165,14 +171,15 @@ def learning_curve(
         judged_photos=len(judged),
         forecast=forecast,
         law=law,
+        score=(score, title),
         notes=_notes(by, part, len({photo.session for photo in data.train}), FEWEST_SESSIONS, data.leak_free),
     )
     write_curve(curve)
     return curve
 
 
-def foresee(points: Sequence[Point]) -> tuple[PowerLaw | None, Forecast]:
-    """The curves through the points, and what they say about more photos, in words."""
+def foresee(points: Sequence[Point], score: str = "mean IoU") -> tuple[PowerLaw | None, Forecast]:
+    """The curves through the points, and what they say about more photos, in words; ``score`` is the figure's name."""
     spread = pooled_spread([point.scores for point in points])
     if spread is None:
         text = "One training a size does not show how far apart two of them come out, so nothing can be said about more"
@@ -198,7 +205,7 @@ def foresee(points: Sequence[Point]) -> tuple[PowerLaw | None, Forecast]:
             f"{last.photos:.0f}, but is too rough to say how far: {MORE_PHOTOS} more photos would add something "
             f"between {low:.3f} and {high:.3f}."
         )
-    likely = f"would likely add {middle:.3f} to the mean IoU of {last.mean:.3f} ({low:.3f} to {high:.3f}, nine in ten)"
+    likely = f"would likely add {middle:.3f} to the {score} of {last.mean:.3f} ({low:.3f} to {high:.3f}, nine in ten)"
     worth = (
         "that is less than two trainings differ by themselves, so more photos of the kind hardly pay"
         if middle < spread
@@ -234,7 +241,7 @@ def write_curve(curve: LearningCurve) -> None:
 
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(("share", "photos", "sessions", "seed", "mean_iou"))
+    writer.writerow(("share", "photos", "sessions", "seed", curve.score[0]))
     for point in curve.points:
         for number, score in enumerate(point.scores):
             writer.writerow((point.share, round(point.photos, 1), round(point.sessions, 1), number, round(score, 6)))
@@ -286,7 +293,7 @@ def curve_png(curve: LearningCurve) -> bytes:
         [point.photos for point in curve.points], [point.mean for point in curve.points], "_", color="black",
         markersize=18, markeredgewidth=2, label="mean",
     )  # fmt: skip
-    axes.set(xlabel="photos trained on (without their copies)", ylabel="mean IoU", xlim=(0, None))
+    axes.set(xlabel="photos trained on (without their copies)", ylabel=curve.score[1], xlim=(0, None))
     low, high = axes.get_ylim()
     axes.set_ylim(max(0.0, low), min(1.02, high))
     axes.grid(alpha=0.3)

@@ -24,7 +24,8 @@ import keras
 import numpy as np
 
 from thirtyfold.datasets.pixels import read_pixels
-from thirtyfold.images import Pixels, letterbox
+from thirtyfold.images import Pixels
+from thirtyfold.predict.prepare import prepared_square
 from thirtyfold.sample import Annotation, Sample
 
 if TYPE_CHECKING:
@@ -106,8 +107,10 @@ class OnlineBatches(keras.utils.PyDataset):  # type: ignore[misc]
         batch: int,
         seed: int,
         first_epoch: int = 0,
+        prepare: Sequence[str] = (),
     ) -> None:
         super().__init__()
+        self._prepare = prepare
         self._samples, self._maker, self._encode, self._size = samples, maker, encode, size
         self._batch, self._seed, self._epoch = batch, seed, first_epoch
         self._begun: dict[int, list[Future[tuple[Pixels, Encoded]]]] = {}
@@ -145,7 +148,7 @@ class OnlineBatches(keras.utils.PyDataset):  # type: ignore[misc]
     def _make(self, epoch: int, index: int) -> tuple[Pixels, Encoded]:
         photo, turn = divmod(index, self._maker.factor + 1)
         pixels, sample = self._maker.make(self._samples[photo], epoch, turn - 1 if turn else None)
-        return letterbox(pixels, self._size)[0], self._encode(sample)
+        return prepared_square(pixels, self._size, self._prepare)[0], self._encode(sample)
 
     def _shuffled(self) -> NDArray[np.int64]:
         count = len(self._samples) * (self._maker.factor + 1)

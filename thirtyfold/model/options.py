@@ -6,10 +6,29 @@ from dataclasses import dataclass
 from typing import Literal
 
 from thirtyfold.errors import UsageError
+from thirtyfold.model.applications import APPLICATIONS, near
+from thirtyfold.predict.prepare import STEPS
 
-TASKS = ("detect",)
-HEADS = ("dense", "global")
+# The heads of each task, its own choice first.
+HEADS = {
+    "detect": ("dense", "global"),
+    "classify": ("pooled", "dense128"),
+    "attributes": ("pooled", "dense128"),
+    "segment": ("unet",),
+    "recognize": ("arcface",),
+}
+TASKS = tuple(HEADS)
+# Tasks for which a photo with nothing in it teaches something.
+WITH_NEGATIVES = ("detect", "segment")
+# Tasks that look at places, and so need a backbone's maps; the others look at the whole photo.
+WITH_PLACES = ("detect", "segment")
+# Tasks that choose one of several classes for a photo.
+WITH_CLASSES = ("classify",)
 BACKBONES = ("vgg16", "resnet50", "inceptionv3", "mobilenetv2", "tiny")
+# Those that give one vector a photo, and no maps that could be looked at: our own, and what Keras has besides.
+POOLED_BACKBONES = ("cnn", *APPLICATIONS)
+# They have no weights but their own.
+FROM_NOTHING = ("cnn",)
 # The small network without weights, under the name that people look for.
 SCRATCH = "scratch"
 DEVICES = ("one", "all")
@@ -21,8 +40,13 @@ FINE_TUNE = ("auto", "never", "always", "all")
 # Passes over the copies where nobody said how many: heads on a frozen backbone know enough after eight.
 HEADS_EPOCHS, ALL_EPOCHS = 8, 12
 AS_SUITS = -1
+# Of stored vectors an epoch costs next to nothing: it has so many steps at least, the photos several times over.
+VECTOR_STEPS = 50
 STRIDES = ("auto", "4", "8", "16")
 AUGMENT = ("copies", "online")
+CLASS_WEIGHTS = ("none", "auto")
+# `--faces` of --task recognize where the photos are faces cut out already.
+WHOLE_PHOTOS = "whole"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +55,8 @@ class TrainOptions:
 
     ``weights`` is ``imagenet``, ``none`` or a file. ``heads`` is ``dense`` (class and box at
     every cell of a finer map) or ``global`` (one vector a photo, the design of the seed
-    notebook). ``boxes`` is ``one``, ``many``, or ``auto``: as the training labels have it.
+    notebook) for a detector; see :data:`HEADS` for the others. ``boxes`` is ``one``, ``many``, or ``auto``: as the
+    training labels have it.
     ``epochs`` are 8 for heads on a frozen backbone and 12 for more, where they are not given.
     ``rate`` is the highest learning rate, ``None`` for what suits the heads. ``patience`` is the
     number of epochs without a better validation score after which training stops.
@@ -44,12 +69,19 @@ class TrainOptions:
     ``share`` is the part of the train sessions that is learned from (see ``subset.py``). ``devices`` is ``one`` or
     ``all`` GPUs, ``precision`` ``float32``, ``mixed`` or ``auto`` (see ``devices.py``). ``augment`` is ``copies``:
     those that ``thirtyfold augment`` has written, or ``online``: ``factor`` a photo, made by ``recipe``, other ones in
-    every epoch (see ``online.py``).
+    every epoch (see ``online.py``). ``class_weights`` are what a segmenter's background and classes weigh in the
+    cross-entropy: ``none``, ``auto`` (by how rare their pixels are), or numbers like ``1,5``; a classifier's by how
+    rare their photos are. ``label_smoothing`` is what of a photo's truth is spread over all classes. ``prepare`` is
+    done to every photo before the network sees it (see ``predict/prepare.py``). ``faces`` is who finds the face that
+    recognition learns, as ``open_detector`` takes it; ``whole``: the photos are faces already. ``attributes`` is the
+    CSV file of the attributes, ``attributes_from_name`` a pattern of file names, ``number_heads`` and ``class_heads``
+    what is to be read so (see ``AttributeOptions``). ``number_scales`` are (head, mean, spread) of the train photos'
+    numbers; the training fills them in.
     """
 
     task: str = "detect"
     backbone: str = "vgg16"
-    heads: str = "dense"
+    heads: str = "auto"
     weights: str = "imagenet"
     alpha: float = 1.0
     epochs: int = AS_SUITS
@@ -74,22 +106,32 @@ class TrainOptions:
     augment: str = "copies"
     recipe: str = "webcam"
     factor: int = 30
+    class_weights: str = "none"
+    faces: str = "yunet"
+    label_smoothing: float = 0.0
+    prepare: tuple[str, ...] = ()
+    attributes: str = ""
+    attributes_from_name: str = ""
+    number_heads: tuple[str, ...] = ()
+    class_heads: tuple[str, ...] = ()
+    number_scales: tuple[tuple[str, float, float], ...] = ()
 
     def __post_init__(self) -> None:
-        if self.backbone == SCRATCH:
-            object.__setattr__(self, "backbone", "tiny")
+        if self.backbone in (SCRATCH, *FROM_NOTHING):
+            object.__setattr__(self, "backbone", "tiny" if self.backbone == SCRATCH else self.backbone)
             object.__setattr__(self, "weights", "none" if self.weights == "imagenet" else self.weights)
         _one_of("--task", self.task, TASKS)
-        _one_of("--heads", self.heads, HEADS)
-        _one_of("--backbone", self.backbone, BACKBONES)
+        if self.heads == "auto":
+            object.__setattr__(self, "heads", HEADS[self.task][0])
+        _one_of(f"--task {self.task} --heads", self.heads, HEADS[self.task])
+        self._check_backbone()
         _one_of("--unlabelled", self.unlabelled, UNLABELLED)
         _one_of("--boxes", self.boxes, ("auto", "one", "many"))
         _one_of("--class-loss", self.class_loss, CLASS_LOSSES)
         _one_of("--box-loss", self.box_loss, BOX_LOSSES)
         _one_of("--stride", self.stride, STRIDES)
         _one_of("--fine-tune", self.fine_tune, FINE_TUNE)
-        if self.one_label and self.labels:
-            raise UsageError(f"--one-label {self.one_label}: calls every object so; leave out --labels")
+        self._check_labels()
         # A training that is gone on with has its number already.
         if self.epochs == AS_SUITS and not self.resume:
             object.__setattr__(self, "epochs", HEADS_EPOCHS if self.frozen_backbone else ALL_EPOCHS)
@@ -114,18 +156,67 @@ class TrainOptions:
             )
         if not 0 < self.share <= 1:
             raise UsageError(f"--share {self.share}: more than 0 and up to 1 was expected, like 0.5")
+        if self.class_weights not in CLASS_WEIGHTS:
+            _check_numbers("--class-weights", self.class_weights)
+        if self.class_weights != "none" and self.task not in ("segment", *WITH_CLASSES):
+            raise UsageError(f"--class-weights: only for --task segment and {', '.join(WITH_CLASSES)}")
+        if not 0 <= self.label_smoothing < 1:
+            raise UsageError(f"--label-smoothing {self.label_smoothing}: 0 up to, and not, 1 was expected, like 0.1")
+        if self.label_smoothing and self.task not in WITH_CLASSES:
+            raise UsageError(f"--label-smoothing: only for --task {', '.join(WITH_CLASSES)}")
+        for step in self.prepare:
+            _one_of("--prepare", step, STEPS)
+        if len(set(self.prepare)) < len(self.prepare):
+            raise UsageError(f"--prepare {','.join(self.prepare)}: each was expected once")
+        if self.prepare and self.task in WITH_PLACES:
+            raise UsageError(f"--prepare: not for --task {self.task}; photos are fed to it as they are")
         if self.seed < 0:
             raise UsageError(f"--seed {self.seed}: 0 or more was expected")
 
+    def _check_labels(self) -> None:
+        if self.unlabelled == "negative" and self.task not in WITH_NEGATIVES:
+            raise UsageError(f"--unlabelled negative: says nothing to --task {self.task}; take skip")
+        if self.one_label and self.labels:
+            raise UsageError(f"--one-label {self.one_label}: calls every object so; leave out --labels")
+
+    def _check_backbone(self) -> None:
+        known = BACKBONES if self.task in WITH_PLACES else (*BACKBONES, *POOLED_BACKBONES)
+        if self.backbone not in known:
+            if self.backbone in POOLED_BACKBONES:
+                raise UsageError(
+                    f"--backbone {self.backbone}: gives one vector a photo, and --task {self.task} looks at places; one "
+                    f"of {', '.join(BACKBONES)} was expected"
+                )
+            if self.backbone.startswith("convnext"):
+                raise UsageError(
+                    f"--backbone {self.backbone}: has layers of its own that our model files cannot hold; take "
+                    "efficientnetv2b0, say"
+                )
+            raise UsageError(f"--backbone {self.backbone}: is not known; {near(self.backbone, known)} was expected")
+        if self.backbone in FROM_NOTHING and self.weights != "none":
+            raise UsageError(f"--backbone {self.backbone}: starts from nothing; leave out --weights {self.weights}")
+        least = APPLICATIONS[self.backbone].least if self.backbone in APPLICATIONS else 32
+        if self.size < least:
+            raise UsageError(f"--size {self.size}: {self.backbone} takes pictures of {least} pixels a side, and more")
+
     @property
     def frozen_backbone(self) -> bool:
-        """Whether the backbone stays as it was loaded: dense heads on given weights."""
-        return self.heads == "dense" and self.weights != "none"
+        """Whether the backbone stays as it was loaded, given weights: heads that pool places away want all of it."""
+        return self.heads != "global" and self.weights != "none"
 
     @property
     def on_stored_features(self) -> bool:
         """Whether a frozen backbone looks at every picture once, and not in every epoch at new ones."""
         return self.frozen_backbone and self.augment != "online"
+
+
+def _check_numbers(option: str, text: str) -> None:
+    try:
+        numbers = [float(number) for number in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or not all(0 <= number <= 1000 for number in numbers):
+        raise UsageError(f"{option} {text}: auto, none or numbers like 1,5 were expected")
 
 
 def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:

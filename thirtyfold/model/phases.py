@@ -14,14 +14,15 @@ import keras
 import numpy as np
 
 from thirtyfold.errors import TrainingError
-from thirtyfold.model.backbones import BACKBONES
+from thirtyfold.model.backbones import backbone_of
 from thirtyfold.model.devices import Devices
+from thirtyfold.model.exams.base import load_exam
 from thirtyfold.model.inputs import Batches, Encoded, Part
-from thirtyfold.model.judge import judge_arrays
 from thirtyfold.model.online import OnlineBatches
-from thirtyfold.model.options import TrainOptions
+from thirtyfold.model.options import VECTOR_STEPS, TrainOptions
 from thirtyfold.model.state import TrainingState, load_epoch, restore_seeds
-from thirtyfold.model.validation import Score, score_of
+from thirtyfold.model.tasks import describe
+from thirtyfold.model.validation import Score
 from thirtyfold.model.watch import TensorBoardLog, Watch
 from thirtyfold.progress import Progress
 from thirtyfold.sample import Sample
@@ -72,7 +73,7 @@ def first_phase(network: Network, options: TrainOptions) -> Phase:
         number=1,
         label="epoch",
         learner=network.learner if frozen else whole,
-        takes=tuple(range(len(network.stored))) if frozen else (0,),
+        takes=network.first_takes if frozen else (0,),
         on_features=frozen,
         first_epoch=0,
         last_epoch=options.epochs,
@@ -148,21 +149,21 @@ def learn(
     steps = len(make_batches(phase, parts.train, task, options, data, first_epoch=state.epoch))
     trained = devices.twin(learner) if devices.needs_twin else learner
     with devices.scope():
-        _compile(trained, task, options, phase.rate(steps))
+        _compile(trained, task, options, data, phase.rate(steps))
     if state.epoch > phase.first_epoch:
         if devices.is_chief:
             load_epoch(run_dir, state, trained)
         devices.share(trained)
     restore_seeds(state, trained)
     val_arrays = [parts.val.arrays[index] for index in phase.takes]
+    exam, described = load_exam(options.task), describe(task, options, data)
 
     def validate() -> Score:
         if trained is not learner:
             learner.set_weights(trained.get_weights())
         score = Score(value=0.0, row={}, text="validated by the first machine")
         if devices.is_chief:
-            judged = judge_arrays(learner, val_arrays, parts.val.samples, task, options, data)
-            score = score_of(judged, many=data.many)
+            score = exam.validate(learner, val_arrays, parts.val.samples, described, batch=options.batch)
         # Every machine has to stop after the same epoch, and floating point does not see to that.
         return replace(score, value=float(devices.from_chief([score.value])[0]))
 
@@ -179,7 +180,7 @@ def learn(
     try:
         devices.fit(
             trained,
-            *task.losses(options),
+            *task.losses(options, data.classes),
             lambda epoch: make_batches(phase, parts.train, task, options, data, first_epoch=epoch),
             epochs=phase.last_epoch,
             first_epoch=state.epoch,
@@ -211,19 +212,23 @@ def make_batches(
             batch=options.batch,
             seed=options.seed,
             first_epoch=first_epoch,
+            prepare=options.prepare,
         )
+    arrays = [part.arrays[index] for index in phase.takes]
+    vectors = phase.on_features and all(array.ndim == 2 for array in arrays)
     return Batches(
-        [part.arrays[index] for index in phase.takes],
+        arrays,
         part.samples,
         encode,
         batch=options.batch,
         seed=options.seed,
         first_epoch=first_epoch,
+        passes=max(1, VECTOR_STEPS * options.batch // max(len(part.samples), 1)) if vectors else 1,
     )
 
 
-def _compile(learner: Any, task: Task, options: TrainOptions, rate: Any) -> None:
-    losses, weights = task.losses(options)
+def _compile(learner: Any, task: Task, options: TrainOptions, data: TrainingData, rate: Any) -> None:
+    losses, weights = task.losses(options, data.classes)
     learner.compile(
         optimizer=keras.optimizers.AdamW(rate, clipnorm=10.0, weight_decay=WEIGHT_DECAY),
         loss=losses,
@@ -238,7 +243,7 @@ def _first_rate(options: TrainOptions, steps: int) -> Any:
     if options.heads == "global":
         # A quarter is gone after the first epoch: (1 / 0.75 - 1) an epoch, the notebook's decay.
         return keras.optimizers.schedules.InverseTimeDecay(options.rate or 1e-4, steps, 1 / 0.75 - 1)
-    usual = _HEADS_RATE if options.frozen_backbone else BACKBONES[options.backbone].rate
+    usual = _HEADS_RATE if options.frozen_backbone else backbone_of(options.backbone).rate
     return _cosine(options.rate or usual, steps * options.epochs)
 
 

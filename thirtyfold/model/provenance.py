@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from thirtyfold import files
 from thirtyfold.datasets.split import PARTS
@@ -104,7 +104,9 @@ def file_hash(path: Path) -> str:
 def shapes_hash(sample: Sample) -> str:
     """A short hash of what is labelled in a photo; unlabelled and verified empty are two things."""
     shapes = sample.annotations
-    rows = None if shapes is None else [[shape.label, shape.kind, shape.points] for shape in shapes]
+    rows: Any = None if shapes is None else [[shape.label, shape.kind, shape.points] for shape in shapes]
+    if sample.tags or sample.values:
+        rows = [rows, sorted(sample.tags), sorted(sample.values.items())]
     # ASCII, as JSON can hold half a character that UTF-8 can't.
     return hashlib.sha256(json.dumps(rows).encode("ascii")).hexdigest()[:16]
 

@@ -23,17 +23,21 @@ _SEED = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What one trained network made of one photo: the IoU summed over its ``objects``."""
+    """What one trained network made of one photo: the score summed over its ``objects``.
+
+    Of a detector that is the IoU; of a task about the whole photo there is one object, and the score is how good the
+    answer is.
+    """
 
     photo: str
     session: str
     objects: int
-    iou: float
+    score: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
-    """Mean IoU over seeds, and where it would lie with other seeds and other photos of the kind (95 %).
+    """The mean score over seeds, and where it would lie with other seeds and other photos of the kind (95 %).
 
     ``low`` and ``high`` are ``None`` where there is too little to tell.
     """
@@ -105,11 +109,11 @@ def spread_of(looks: Mapping[str, Sequence[Sequence[Look]]]) -> Spread:
     drawn = random.multinomial(len(members), [1 / max(len(members), 1)] * len(members), size=DRAWS) @ members
     means, draws = {}, {}
     for name, runs in looks.items():
-        table = {(number, look.photo): look.iou for number, run in enumerate(runs) for look in run}
-        ious = np.array([[table[number, photo] for photo in names] for number in range(len(runs))])  # (seeds, photos)
-        means[name] = float((ious.sum(axis=1) / max(objects.sum(), 1.0)).mean())
+        table = {(number, look.photo): look.score for number, run in enumerate(runs) for look in run}
+        scores = np.array([[table[number, photo] for photo in names] for number in range(len(runs))])  # (seeds, photos)
+        means[name] = float((scores.sum(axis=1) / max(objects.sum(), 1.0)).mean())
         with np.errstate(divide="ignore", invalid="ignore"):
-            of_seed = (drawn @ ious.T) / (drawn @ objects)[:, None]  # (draws, seeds)
+            of_seed = (drawn @ scores.T) / (drawn @ objects)[:, None]  # (draws, seeds)
         seeds = random.integers(0, len(runs), (DRAWS, len(runs)))
         draws[name] = np.take_along_axis(of_seed, seeds, axis=1).mean(axis=1)
     seeds_trained = min(len(runs) for runs in looks.values())

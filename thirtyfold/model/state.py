@@ -10,7 +10,7 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -57,12 +57,22 @@ def read_args(run_dir: Path) -> TrainOptions:
     """The options that a run was started with. Raises :class:`ModelError`."""
     path = run_dir / ARGS_NAME
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        known = {item.name for item in fields(TrainOptions)}
-        options = {key: value for key, value in raw.items() if key in known}
-        return TrainOptions(**{**options, "labels": tuple(options.get("labels", ()))})
+        return options_of(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(f"{path}: cannot be read ({error}), so this run cannot go on; train anew") from error
+
+
+def options_of(raw: Mapping[str, Any]) -> TrainOptions:
+    """Options from JSON, as ``args.json`` and ``model.json`` hold them; what this version does not know is left out.
+
+    Raises :class:`ValueError`, :class:`TypeError`, :class:`AttributeError`, :class:`UsageError`.
+    """
+    known = {item.name for item in fields(TrainOptions)}
+    return TrainOptions(**{key: _as_tuple(value) for key, value in raw.items() if key in known})
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(_as_tuple(item) for item in value) if isinstance(value, list) else value
 
 
 def save_state(run_dir: Path, model: Any, state: TrainingState) -> None:

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 
-from thirtyfold.model.report.page import escape
+from thirtyfold.model.report.page import Plot, escape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyPage:
-    """``warnings`` are statements that make the figures less than they seem. ``rows`` are under ``columns``."""
+    """``warnings`` are statements that make the figures less than they seem. ``rows`` are under ``columns``. ``plots``
+    come below the table.
+    """
 
     title: str
     lead: str
@@ -25,6 +27,7 @@ class StudyPage:
     table_note: str = ""
     warnings: Sequence[str] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    plots: Sequence[Plot] = ()
 
 
 def study_html(page: StudyPage) -> str:
@@ -57,11 +60,23 @@ def study_html(page: StudyPage) -> str:
 <figcaption>{escape(page.plot_caption)}</figcaption></figure></div></section>
 <section><h2>Figures</h2><div class="scroll"><table><thead><tr><td></td>{head}</tr>
 </thead><tbody>{rows}</tbody></table></div><p class="quiet">{escape(page.table_note)}</p></section>
-<section><h2>How it was made</h2><div class="facts"><div><dl>{facts}</dl></div></div></section>
+{_more_plots(page.plots)}<section><h2>How it was made</h2><div class="facts"><div><dl>{facts}</dl></div></div></section>
 </main>
 </body>
 </html>
 """
+
+
+def _more_plots(plots: Sequence[Plot]) -> str:
+    if not plots:
+        return ""
+    figures = "".join(
+        f'<figure><h3>{escape(plot.title)}</h3><img class="plot" alt="{escape(plot.title)}" '
+        f'src="data:image/png;base64,{base64.b64encode(plot.png).decode("ascii")}">'
+        f"<figcaption>{escape(plot.caption)}</figcaption></figure>"
+        for plot in plots
+    )
+    return f'<section><h2>What each of them mistakes</h2><div class="plots">{figures}</div></section>\n'
 
 
 def _cell(text: str) -> str:

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from thirtyfold.model.tasks import Network, Task
     from thirtyfold.sample import Sample
 
+_NAMED_CLASSES = 12
 # From the name of a recipe, the train photos and the seed to who makes copies of them by it.
 AugmenterOf = Callable[[str, "Sequence[Sample]", int], "Augmenter"]
 
@@ -43,6 +44,11 @@ class TrainResult:
     seconds: float
     problems: tuple[str, ...] = ()
 
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        """Part (``val``, ``test``) → its figures."""
+        return self.artifact.metrics
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "run_dir": str(self.run_dir),
@@ -53,16 +59,17 @@ class TrainResult:
         }
 
     def facts(self) -> dict[str, object]:
+        from thirtyfold.model.exams.base import load_exam
+
         training, metrics = self.artifact.training, self.artifact.metrics
         facts: dict[str, object] = {
             "photos": f"{training['train_photos']} to train on ({training['copies']} of them copies)",
             "epochs": f"{training['epochs_done']}, best {training['best_epoch']}",
         }
+        exam = load_exam(self.artifact.task)
         for part in ("val", "test"):
             if part in metrics:
-                figures = metrics[part]
-                facts[f"{part} mean IoU"] = f"{figures['mean_iou']:.3f} over {figures['objects']} objects"
-                facts[f"{part} found"] = f"{figures['found']:.1%} at IoU 0.5 or more"
+                facts |= {f"{part} {title}": text for title, text in exam.facts(metrics[part]).items()}
         facts["threshold"] = f"{self.artifact.score_threshold:.2f}"
         facts["time"] = f"{self.seconds:.0f} s"
         facts["report"] = str(self.run_dir / "report.html")
@@ -97,7 +104,7 @@ def train(
     data, options, weights = _prepare(dataset, options, devices, augmenter_of, progress)
     progress.say(
         f"training on {len(data.train)} photos ({data.copies} of them copies), "
-        f"{len(data.val)} to validate, {len(data.test)} to test; labels: {', '.join(data.classes)}"
+        f"{len(data.val)} to validate, {len(data.test)} to test; {_listed(data.classes)}"
     )
     if devices.needs_twin:
         progress.say(f"on {devices.described()}")
@@ -238,7 +245,7 @@ def _build(task: Task, options: TrainOptions, data: TrainingData, weights: Path 
     from thirtyfold.model.weights import load_backbone_weights
 
     keras.utils.set_random_seed(options.seed)
-    network = task.build(options, len(data.classes))
+    network = task.build(options, data.classes)
     backbone = network.backbone
     if weights is not None:
         load_backbone_weights(backbone, weights)
@@ -267,8 +274,9 @@ def _trunk(network: Network, options: TrainOptions, weights: Path | None) -> Tru
         "weights": file_hash(weights) if weights else "",
         "layers": list(network.stored),
         "versions": [tf.__version__, keras.__version__],
+        **({"prepare": list(options.prepare)} if options.prepare else {}),
     }
-    return Trunk(model=network.trunk, key=key)
+    return Trunk(model=network.trunk, key=key, prepare=options.prepare)
 
 
 def _read_parts(
@@ -286,7 +294,9 @@ def _read_parts(
 
     def read(samples: Sequence[Sample], label: str) -> Part:
         if trunk is None:
-            return load_squares(samples, options.size, cache, root=root, progress=progress, label=label)
+            return load_squares(
+                samples, options.size, cache, root=root, progress=progress, label=label, prepare=options.prepare
+            )
         return load_features(
             samples, options.size, trunk, cache, root=root, batch=options.batch, progress=progress, label=label
         )
@@ -347,6 +357,12 @@ def _go_through_phases(
             load(first.best_name, first.learner)
             second.restore()
             progress.say(f"fine-tuning made nothing better; epoch {state.best_epoch} stays")
+
+
+def _listed(classes: Sequence[str]) -> str:
+    shown = ", ".join(classes[:_NAMED_CLASSES])
+    rest = f" and {len(classes) - _NAMED_CLASSES} more" if len(classes) > _NAMED_CLASSES else ""
+    return f"labels: {shown}{rest}"
 
 
 def _resumed_options(run_dir: Path, asked: TrainOptions) -> TrainOptions:

@@ -27,8 +27,7 @@ from thirtyfold import files
 from thirtyfold.datasets.augmented import MANIFEST
 from thirtyfold.datasets.split import read_split
 from thirtyfold.errors import ModelError
-from thirtyfold.model.evaluate import NO_SESSION, tally
-from thirtyfold.model.judge import judge_photos
+from thirtyfold.model.exams.base import load_exam
 from thirtyfold.model.options import TrainOptions
 from thirtyfold.model.spread import Look
 from thirtyfold.model.state import ARGS_NAME, write_args
@@ -46,7 +45,7 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """A finished training of a study. ``looks`` are by part (``val``, ``test``), photo by photo."""
+    """A finished training of a study. ``looks`` are by part, those that the task's exam compares, photo by photo."""
 
     run_dir: Path
     artifact: Artifact
@@ -112,7 +111,8 @@ def run_trial(
             # A folder that says what is wanted is one that was killed in its first epoch: it is resumed.
             write_args(run_dir, options, dataset.root)
         train(dataset, replace(options, resume=str(run_dir)), runs_dir=study_dir, progress=progress)
-    looks = _look(run_dir, {"val": data.val, "test": data.test}, progress)
+    originals = [sample for sample in data.train if sample.parent is None]
+    looks = _look(run_dir, {"train": originals, "val": data.val, "test": data.test}, progress)
     rows = {part: [asdict(look) for look in of_part] for part, of_part in looks.items()}
     files.write_json(run_dir / _TRIAL, {"looks": rows})
     return Trial(run_dir=run_dir, artifact=read_artifact(run_dir), looks=looks)
@@ -121,7 +121,7 @@ def run_trial(
 def frame_milliseconds(
     run_dirs: Mapping[str, Path], data: TrainingData, progress: Progress, *, rounds: int = 7, frames: int = 5
 ) -> dict[str, float]:
-    """Milliseconds a photo, from pixels to boxes, by the form of each model that would run: the median.
+    """Milliseconds a photo, from pixels to the answer, by the form of each model that would run: the median.
 
     The models take turns, so that whatever else the machine does meets all of them.
     """
@@ -146,20 +146,10 @@ def frame_milliseconds(
 def _look(run_dir: Path, parts: Mapping[str, Sequence[Any]], progress: Progress) -> dict[str, tuple[Look, ...]]:
     """What a finished model makes of each photo at its own threshold."""
     predictor = load(run_dir)
-    looks = {}
-    for part, samples in parts.items():
-        judged = judge_photos(predictor, samples, progress=progress, label=f"judging {part}")
-        counts = [(item.sample, tally(item, predictor.threshold)) for item in judged]
-        looks[part] = tuple(
-            Look(
-                photo=sample.image_path.name,
-                session=sample.session or NO_SESSION,
-                objects=count.objects,
-                iou=round(count.iou, 6),
-            )
-            for sample, count in counts
-        )
-    return looks
+    exam = load_exam(predictor.artifact.task)
+    return {
+        part: exam.looks(predictor, parts[part], progress=progress, label=f"judging {part}") for part in exam.compared
+    }
 
 
 def _finished(run_dir: Path) -> Trial | None:

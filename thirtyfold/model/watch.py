@@ -21,8 +21,8 @@ from thirtyfold.progress import Bar, Progress
 if TYPE_CHECKING:
     from thirtyfold.model.phases import Phase
 
-# Keras's names of the two losses, and ours in results.csv.
-_LOSSES = {"loss": "loss", "scores_loss": "class_loss", "boxes_loss": "box_loss"}
+# Keras's names of the detector's two losses, and ours in results.csv; other heads' losses keep theirs.
+_LOSSES = {"scores_loss": "class_loss", "boxes_loss": "box_loss"}
 
 
 class Watch(keras.callbacks.Callback):  # type: ignore[misc]
@@ -74,9 +74,10 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         self.close()
         state = self._state
         row: dict[str, float] = {"epoch": epoch + 1, "phase": self._phase.number}
-        row |= {
-            ours: float((logs or {})[keras_name]) for keras_name, ours in _LOSSES.items() if keras_name in (logs or {})
-        }
+        losses = {name: float(value) for name, value in (logs or {}).items() if name.endswith("loss")}
+        # The sum first, then the heads in an order that does not change from run to run.
+        for name in sorted(losses, key=lambda name: (name != "loss", name != "scores_loss", name)):
+            row[_LOSSES.get(name, name)] = losses[name]
         value, text = -row["loss"], f"{self._label(epoch + 1)}: loss {row['loss']:.4f}"
         if self._validate is not None:
             score = self._validate()

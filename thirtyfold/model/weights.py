@@ -13,6 +13,7 @@ from typing import Any
 
 from thirtyfold.download import Download, obtain
 from thirtyfold.errors import ModelError, UsageError
+from thirtyfold.model.applications import APPLICATIONS, fetch_imagenet, mend_normalization
 from thirtyfold.model.options import TrainOptions
 from thirtyfold.progress import Progress
 
@@ -30,7 +31,7 @@ _MOBILENET_WIDTHS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 
 def has_imagenet(backbone: str) -> bool:
     """Whether ImageNet weights of a backbone were ever published."""
-    return backbone in _PUBLISHED or backbone == "mobilenetv2"
+    return backbone in _PUBLISHED or backbone == "mobilenetv2" or backbone in APPLICATIONS
 
 
 def imagenet_download(backbone: str, alpha: float) -> Download:
@@ -61,6 +62,8 @@ def weights_path(options: TrainOptions, progress: Progress) -> Path | None:
         if not path.is_file():
             raise UsageError(f"--weights {path}: no such file; `imagenet`, `none` or a weights file was expected")
         return path
+    if options.backbone in APPLICATIONS:
+        return fetch_imagenet(options.backbone, options.alpha, cache_dir(), progress)
     return obtain(imagenet_download(options.backbone, options.alpha), cache_dir(), progress)
 
 
@@ -68,6 +71,7 @@ def load_backbone_weights(backbone: Any, path: Path) -> None:
     """Load a weights file into a backbone's layers. Raises :class:`ModelError` if it does not fit."""
     try:
         backbone.load_weights(str(path))
+        mend_normalization(backbone)
     except Exception as error:  # Keras and h5py raise ValueError, OSError, KeyError, TypeError, ...
         summary = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise ModelError(

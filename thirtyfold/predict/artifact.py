@@ -14,8 +14,8 @@ import hashlib
 import json
 import re
 import stat
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from thirtyfold import files
 from thirtyfold.errors import ModelError, UsageError
 from thirtyfold.predict.calibration import Calibration
 from thirtyfold.predict.forms import AUTO, FORM_FILES, LITERT, RUNNABLE
+from thirtyfold.predict.prepare import STEPS
 from thirtyfold.workspace import MODEL_CARD
 
 # 2: several forms. 1 had model.tflite alone, its hash in a field of its own.
@@ -53,7 +54,8 @@ class Artifact:
     ``score_threshold`` what ``predict`` and ``live`` show from. ``forms`` are the forms it
     comes in by file name, ``runs`` the one that is run unless a person asks for another. ``metrics``
     holds figures of the evaluation by name. ``calibration`` is that of
-    :class:`thirtyfold.predict.calibration.Calibration`; empty: scores are as the network gives them.
+    :class:`thirtyfold.predict.calibration.Calibration`; empty: scores are as the network gives them. ``prepare`` is
+    what is done to a photo first (``predict/prepare.py``).
     """
 
     task: str
@@ -68,6 +70,7 @@ class Artifact:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    prepare: tuple[str, ...] = ()
     format: int = FORMAT
 
 
@@ -117,12 +120,15 @@ def read_card(run_dir: Path) -> Artifact:
     try:
         forms = {name: FormFile(**form) for name, form in raw["forms"].items()}
         artifact = Artifact(**{**raw, "classes": tuple(str(name) for name in raw["classes"]), "forms": forms})
+        artifact = replace(artifact, prepare=tuple(str(step) for step in artifact.prepare))
         Calibration.from_dict(artifact.calibration)
         plausible = 8 <= int(artifact.size) <= 4096 and 0 <= float(artifact.score_threshold) <= 1 and artifact.classes
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{path}: a field is missing or wrong ({error}); train again") from error
     if not plausible:
         raise ModelError(f"{path}: its size, threshold or classes make no sense; train again")
+    if unknown := [step for step in artifact.prepare if step not in STEPS]:
+        raise ModelError(f"{path}: wants photos prepared in a way this version does not know ({unknown[0]}); update")
     # A name from outside is looked up, never opened: it could lead anywhere.
     if foreign := sorted(set(forms) - set(FORM_FILES.values())):
         raise ModelError(f"{path}: names forms this version does not know ({', '.join(foreign)}); update thirtyfold")
@@ -131,6 +137,19 @@ def read_card(run_dir: Path) -> Artifact:
     if any(not _SHA256.fullmatch(str(form.sha256)) for form in forms.values()):
         raise ModelError(f"{path}: the hash of a form is missing or wrong; train again")
     return artifact
+
+
+def newest_run_on(dataset: str, runs_dir: Path, tasks: Collection[str]) -> Path | None:
+    """The finished run of one of ``tasks`` that was trained last on a dataset of that name; ``None`` without any."""
+    found: list[tuple[int, Path]] = []
+    for task in tasks:
+        for path in (card.parent for card in runs_dir.glob(f"{task}/*/{MODEL_CARD}") if card.parent.name.isdigit()):
+            try:
+                if read_card(path).training.get("dataset") == dataset:
+                    found.append(((path / MODEL_CARD).stat().st_mtime_ns, path))
+            except (ModelError, OSError, AttributeError):
+                continue  # whoever asks for it by its own name is told what is wrong with it
+    return max(found)[1] if found else None
 
 
 def read_form(run_dir: Path, artifact: Artifact, file: str) -> bytes:

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from thirtyfold import files
-from thirtyfold.drawing import draw_annotations
+from thirtyfold.datasets.formats.labelmap import NAME as LABELMAP
+from thirtyfold.drawing import Color, draw_annotations
 from thirtyfold.errors import ImageError, NothingToDo, UsageError
 from thirtyfold.images import Pixels, encode_jpeg, is_image, read_rgb
-from thirtyfold.predict.chain import THEN, Chain, DetectorAsSecond, caption, full_label, in_its_colour, verdict_of
+from thirtyfold.predict.chain import THEN, Chain, all_labels, caption, full_label, in_its_colour, verdict_of
+from thirtyfold.predict.crops import Crop, CropFolder, CropOptions
 from thirtyfold.predict.detectors import Detector, Model, open_detector
 from thirtyfold.predict.forms import AUTO
+from thirtyfold.predict.label_colors import colors_for
+from thirtyfold.predict.recognizer import open_second
+from thirtyfold.predict.outlines import AREA_PX
+from thirtyfold.predict.segment_options import SegmentOptions
+from thirtyfold.predict.segmenter import MaskFolder, with_options
 from thirtyfold.progress import SILENT, Progress
 from thirtyfold.sample import Annotation, Sample
+from thirtyfold.workspace import is_set_aside
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".gif"})
-# Copies of a dataset's photos, and photos somebody threw out: not what "all of this folder" means.
-SKIPPED_FOLDERS = frozenset({"augmented", "discarded"})
 # Stands in every picture that `--save` writes, as a JPEG comment. What has it may be written over.
 _MARK = b"drawn by thirtyfold predict"
 
@@ -40,31 +46,57 @@ class PredictResult:
     samples: tuple[Sample, ...]
     problems: tuple[ImageError, ...] = ()
     saved: tuple[Path, ...] = ()
+    crops: tuple[Crop, ...] = ()
+    masks: tuple[Path, ...] = ()
+    mm_per_pixel: float | None = None
 
     def to_list(self) -> list[dict[str, Any]]:
         """For ``--json``: points in pixels of the upright original, to a hundredth."""
+        cut = {id(crop.annotation): {"crop": str(crop.path)} for crop in self.crops}
         return [
             {
                 "image_path": str(sample.image_path),
                 "width": sample.width,
                 "height": sample.height,
-                "annotations": [_annotation_dict(annotation) for annotation in sample.annotations or ()],
+                "annotations": [
+                    _annotation_dict(annotation) | self._area(annotation) | cut.get(id(annotation), {})
+                    for annotation in sample.annotations or ()
+                ],
             }
             for sample in self.samples
         ]
 
-    def rows(self) -> list[tuple[str, str, str, str]]:
-        """(photo, label, score, box) for a table, a line an object; pictures without any get a line, too."""
+    def columns(self) -> tuple[str, ...]:
+        """The titles of :meth:`rows`; areas stand there where outlines were found."""
+        unit = "px" if self.mm_per_pixel is None else "mm²"
+        return ("photo", "label", "score", "left, top, right, bottom", *([f"area, {unit}"] if self._outlined else []))
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """A line an object for a table; pictures without any get a line, too."""
         rows = []
         for sample in self.samples:
             for annotation in sample.annotations or ():
                 box = ", ".join(f"{value:.0f}" for value in annotation.box_xyxy)
                 verdict = verdict_of(annotation)
                 score = annotation.score if verdict is None else verdict.score
-                rows.append((str(sample.image_path), full_label(annotation), f"{score or 0:.2f}", box))
+                areas = [f"{value:,.4g}" if value < 1e4 else f"{value:,.0f}" for value in self._area(annotation).values()]
+                row = (str(sample.image_path), full_label(annotation), f"{score or 0:.2f}", box)
+                rows.append((*row, *((areas or [""])[-1:] if self._outlined else [])))
             if not sample.annotations:
-                rows.append((str(sample.image_path), "nothing", "", ""))
+                rows.append((str(sample.image_path), "nothing", "", "", *([""] if self._outlined else [])))
         return rows
+
+    @property
+    def _outlined(self) -> bool:
+        return any(AREA_PX in annotation.extra for sample in self.samples for annotation in sample.annotations or ())
+
+    def _area(self, annotation: Annotation) -> dict[str, float]:
+        if AREA_PX not in annotation.extra:
+            return {}
+        area_px = float(annotation.extra[AREA_PX])
+        if self.mm_per_pixel is None:
+            return {AREA_PX: area_px}
+        return {AREA_PX: area_px, "area_mm2": round(area_px * self.mm_per_pixel**2, 4)}
 
 
 def predict_paths(
@@ -74,13 +106,18 @@ def predict_paths(
     threshold: float | None = None,
     form: str = AUTO,
     then: Model | None = None,
+    colors: Mapping[str, Color] | None = None,
     save_dir: Path | None = None,
+    crops: CropOptions | None = None,
+    segments: SegmentOptions | None = None,
     progress: Progress = SILENT,
 ) -> PredictResult:
     """Find the objects in pictures and in folders of pictures; a second model, ``then``, looks at each of them.
 
     With ``save_dir`` the pictures with their boxes are written there as JPEG, under the
-    names they have below their folder. A picture that can't be read becomes one of
+    names they have below their folder; ``colors`` are RGB by label where the usual ones are not wanted. With ``crops``
+    every object is cut out into a file of its own (:mod:`thirtyfold.predict.crops`). ``segments`` are for models that
+    outline. A picture that can't be read becomes one of
     ``problems`` and the rest goes on. Raises :class:`UsageError` for a source that is not
     there and a place to save to that would mix with the originals, :class:`NothingToDo`
     where there are no pictures, and what :func:`thirtyfold.predict.detectors.open_detector` raises.
@@ -88,13 +125,17 @@ def predict_paths(
     if threshold is not None and not 0 <= threshold <= 1:
         raise UsageError(f"--threshold {threshold}: a score between 0 and 1 was expected")
     pictures = find_pictures(sources, save_dir=save_dir)
-    predictor = open_detector(model, threshold=threshold, form=form, progress=progress)
+    segments = segments or SegmentOptions()
+    predictor = with_options(open_detector(model, threshold=threshold, form=form, progress=progress), segments)
+    originals = {picture.path.resolve() for picture in pictures}
+    masks = MaskFolder(segments.masks, predictor.classes, originals) if segments.masks is not None else None
     if then is not None:
-        second = DetectorAsSecond(open_detector(then, progress=progress))
-        predictor = Chain(predictor, second, remember=False, limit=None)
+        predictor = Chain(predictor, open_second(then, progress), remember=False, limit=None)
     samples: list[Sample] = []
     problems: list[ImageError] = []
-    saver = Saver(save_dir, {picture.path.resolve() for picture in pictures}) if save_dir is not None else None
+    saver = Saver(save_dir, originals) if save_dir is not None else None
+    cutter = CropFolder(crops) if crops is not None else None
+    inks = colors_for(all_labels(predictor), colors)
     with progress.bar("predict", total=len(pictures), unit="picture") as bar:
         for picture in pictures:
             try:
@@ -107,13 +148,27 @@ def predict_paths(
                 samples.append(sample)
                 if saver is not None:
                     found = sample.annotations or ()
-                    drawn = draw_annotations(pixels, [*map(in_its_colour, found)], texts=[*map(caption, found)])
+                    drawn = draw_annotations(pixels, [*map(in_its_colour, found)], texts=[*map(caption, found)], ink_of=inks.of, opacity=segments.opacity)
                     saver.save(picture.relative, drawn)
+                if masks is not None:
+                    masks.add(picture.relative, sample.annotations or (), (sample.width, sample.height))
+                if cutter is not None:
+                    cutter.add(picture.path, picture.relative, pixels, sample.annotations or ())
             bar.advance()
     if saver is not None:
         progress.say(f"{len(saver.written)} pictures with their boxes are in {save_dir}")
+    if masks is not None:
+        progress.say(f"{len(masks.written)} masks are in {masks.folder}; its {LABELMAP} names their numbers")
+    if cutter is not None:
+        cutter.close()
+        progress.say(f"{len(cutter.written)} objects are cut out in {cutter.folder}")
     return PredictResult(
-        samples=tuple(samples), problems=tuple(problems), saved=tuple(saver.written) if saver is not None else ()
+        samples=tuple(samples),
+        problems=tuple(problems),
+        saved=tuple(saver.written) if saver is not None else (),
+        crops=tuple(cutter.written) if cutter is not None else (),
+        masks=tuple(masks.written) if masks is not None else (),
+        mm_per_pixel=segments.mm_per_pixel,
     )
 
 
@@ -180,9 +235,9 @@ def _walk(folder: Path, saving_to: Path | None) -> Iterator[Path]:
         folders[:] = sorted(
             name
             for name in folders
-            if not name.startswith(".") and name not in SKIPPED_FOLDERS and (here / name).resolve() != saving_to
+            if not name.startswith(".") and not is_set_aside(here / name) and (here / name).resolve() != saving_to
         )
-        yield from (here / name for name in sorted(names) if is_image(here / name))
+        yield from (here / name for name in sorted(names) if is_image(here / name) and not is_set_aside(here / name))
 
 
 def _sample(path: Path, pixels: Pixels, predictor: Detector) -> Sample:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from thirtyfold.errors import ModelError
 from thirtyfold.predict.detectors import Detector
 from thirtyfold.predict.matching import match
 from thirtyfold.sample import Annotation, BoxXyxy
@@ -19,12 +20,18 @@ if TYPE_CHECKING:
     from thirtyfold.images import Pixels
 
 THEN = "then"
-# A model that learned from whole photos wants to see where an object ends: this share of its sides is added all round.
+# A model that learned from whole photos wants to see where an object ends: this share of its sides is added all round,
+# where its run does not say what it learned from (``decoder_options["margin_share"]`` of ``model.json``).
 MARGIN_SHARE = 0.25
+MARGIN_KEY = "margin_share"
+# More than this is no cut-out of an object any more.
+MOST_MARGIN = 2.0
 MAX_OBJECTS = 8
+# Tasks whose models may be the second: they say something of a whole picture, which can be an object cut out.
+OF_CUT_OUTS = ("classify", "attributes")
 _SAME_IOU = 0.3
 # Smaller ones show nothing, and some backbones cannot be fed them.
-_SMALLEST_PX = 8
+SMALLEST_PX = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +43,16 @@ class Verdict:
 
 
 class Second(Protocol):
-    """What looks at cut-outs: a detector (:class:`DetectorAsSecond`) or whatever gives a label to a picture."""
+    """What looks at cut-outs: a detector (:class:`DetectorAsSecond`) or whatever gives a label to a picture.
+
+    ``margin_share`` is how much of an object's sides it wants to see around it.
+    """
 
     @property
     def classes(self) -> tuple[str, ...]: ...
+
+    @property
+    def margin_share(self) -> float: ...
 
     def judge(self, crops: Sequence[Pixels]) -> Sequence[Verdict | None]:
         """One answer for each RGB uint8 picture (height, width, 3); ``None`` where there is nothing it knows."""
@@ -51,14 +64,20 @@ class DetectorAsSecond:
 
     One picture after the other. A network that is resized to the batch has to be set up anew whenever the
     number of objects changes, which takes longer than it saves where one picture keeps all cores busy.
+    Raises :class:`ModelError` for a run whose ``model.json`` has a margin that is none.
     """
 
     def __init__(self, detector: Detector) -> None:
         self._detector = detector
+        self._margin_share = _margin_of(detector)
 
     @property
     def classes(self) -> tuple[str, ...]:
         return self._detector.classes
+
+    @property
+    def margin_share(self) -> float:
+        return self._margin_share
 
     def judge(self, crops: Sequence[Pixels]) -> Sequence[Verdict | None]:
         return [self._of(self._detector(crop)) for crop in crops]
@@ -92,6 +111,11 @@ class Chain:
     def classes(self) -> tuple[str, ...]:
         return self._first.classes
 
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """The labels that the second model can give."""
+        return self._second.classes
+
     def __call__(self, pixels: Pixels, *, threshold: float | None = None) -> tuple[Annotation, ...]:
         """As the first model's, with what the second one said; ``model_ms`` is both together."""
         found = self._first(pixels, threshold=self.threshold if threshold is None else threshold)
@@ -109,8 +133,9 @@ class Chain:
                 if overlap >= _SAME_IOU:
                     known[new] = replace(self._known[old], annotation=wanted[new])
         turn = sorted(range(len(known)), key=lambda index: known[index].look)[: self._limit]
-        crops = {index: crop(pixels, wanted[index].box_xyxy) for index in turn}
-        seen = {index: cut for index, cut in crops.items() if min(cut.shape[:2]) >= _SMALLEST_PX}
+        margin_share = self._second.margin_share
+        crops = {index: crop(pixels, wanted[index].box_xyxy, margin_share=margin_share) for index in turn}
+        seen = {index: cut for index, cut in crops.items() if min(cut.shape[:2]) >= SMALLEST_PX}
         verdicts = dict(zip(seen, self._second.judge(list(seen.values())), strict=True))
         for index in turn:
             known[index] = _Judged(annotation=wanted[index], look=self._looks, verdict=verdicts.get(index))
@@ -137,6 +162,16 @@ def crop(pixels: Pixels, box_xyxy: BoxXyxy, *, margin_share: float = MARGIN_SHAR
     return pixels[y1:y2, x1:x2].copy()
 
 
+def verdict_labels(detector: Detector) -> tuple[str, ...]:
+    """What the second model of a chain can say; nothing for a detector that is none."""
+    return detector.verdicts if isinstance(detector, Chain) else ()
+
+
+def all_labels(detector: Detector) -> tuple[str, ...]:
+    """Every label that may stand at a box: the detector's, and what a second model can say."""
+    return (*detector.classes, *verdict_labels(detector))
+
+
 def verdict_of(annotation: Annotation) -> Verdict | None:
     """What the second model said of an object, if there was one and it knew."""
     said = annotation.extra.get(THEN)
@@ -152,10 +187,13 @@ def full_label(annotation: Annotation) -> str:
 
 
 def caption(annotation: Annotation, *, number: int | None = None) -> str:
-    """What stands at a box: ``face 93%``, ``face #2 93%``, or ``face: with_mask 98%`` (the second model's score)."""
+    """What stands at a box: ``face 93%``, ``face #2 93%``; of two models ``with_mask 98%``, the second one's word.
+
+    What kind of thing it is anybody can see; in a crowd every letter covers a neighbour.
+    """
     verdict = verdict_of(annotation)
-    name = annotation.label if number is None else f"{annotation.label} #{number}"
-    said, score = (name, annotation.score) if verdict is None else (f"{name}: {verdict.label}", verdict.score)
+    name, score = (annotation.label, annotation.score) if verdict is None else (verdict.label, verdict.score)
+    said = name if number is None else f"{name} #{number}"
     return said if score is None else f"{said} {score:.0%}"
 
 
@@ -168,6 +206,20 @@ def in_its_colour(annotation: Annotation) -> Annotation:
 def without_verdict(annotation: Annotation) -> Annotation:
     """As the first model gave it: what is written into a label file."""
     return replace(annotation, extra={key: value for key, value in annotation.extra.items() if key != THEN})
+
+
+def _margin_of(detector: Detector) -> float:
+    """The margin that a run was trained with, else :data:`MARGIN_SHARE`."""
+    from thirtyfold.predict.runtime import Predictor
+
+    if not isinstance(detector, Predictor):
+        return MARGIN_SHARE
+    margin = detector.artifact.decoder_options.get(MARGIN_KEY, MARGIN_SHARE)
+    if isinstance(margin, bool) or not isinstance(margin, int | float) or not 0 <= margin <= MOST_MARGIN:
+        raise ModelError(
+            f"model.json: {MARGIN_KEY} {margin!r}: a share between 0 and {MOST_MARGIN:g} was expected; train again"
+        )
+    return float(margin)
 
 
 def _with_verdict(annotation: Annotation, verdict: Verdict | None) -> Annotation:

@@ -1,19 +1,22 @@
 """What a model's outputs mean: one pure function a kind of head, named in ``model.json``.
 
 Outputs are float32 arrays by name: ``scores`` 0 to 1 and ``boxes`` xyxy 0 to 1 of the
-model's input square. What comes out are annotations in pixels of the upright original.
+model's input square, or ``probabilities`` of the classes of a whole picture. What comes out are
+annotations in pixels of the upright original; what is said of a whole picture is one that covers it.
 To add one: a function, and a line in :data:`DECODERS`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from thirtyfold.predict.attribute_heads import attribute_shapes, decode_attributes
+from thirtyfold.predict.segments import decode_mask
 from thirtyfold.sample import Annotation
 
 Array = NDArray[np.float32]
@@ -43,18 +46,30 @@ class Placement:
 
 
 Decode = Callable[[Outputs, Sequence[str], float, Mapping[str, Any], Placement], tuple[Annotation, ...]]
+# From the classes and the decoder's options to the shape of each output behind the batch; ``None``: any length.
+Shapes = Callable[[Sequence[str], Mapping[str, Any]], Mapping[str, tuple[int | None, ...]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoder:
     """``decode(outputs, classes, threshold, options, placement)`` gives annotations, best score first.
 
-    ``output_ranks`` is the number of axes of each output; the last one of ``scores`` counts
-    the classes, of ``boxes`` it is 4.
+    ``shapes(classes, options)`` are those of the outputs, by name, that it asks for.
     """
 
     decode: Decode
-    output_ranks: Mapping[str, int]
+    shapes: Shapes
+
+    def fits(
+        self, outputs: Mapping[str, Sequence[int | None]], classes: Sequence[str], options: Mapping[str, Any]
+    ) -> bool:
+        """Whether outputs of these shapes, the batch's axis left out, are what it reads."""
+        return all(
+            name in outputs
+            and len(outputs[name]) == len(shape)
+            and all(wanted in (None, there) for wanted, there in zip(shape, outputs[name], strict=True))
+            for name, shape in self.shapes(classes, options).items()
+        )
 
 
 def decode_dense(
@@ -86,9 +101,53 @@ def decode_global(
     return _annotations(scores[best], outputs["boxes"], best, classes, threshold, options, placement)
 
 
+# How many of the most probable classes an annotation of a whole picture carries along.
+TOP = 5
+RANKED = "ranked"
+
+
+def decode_classes(
+    outputs: Outputs, classes: Sequence[str], threshold: float, options: Mapping[str, Any], placement: Placement
+) -> tuple[Annotation, ...]:
+    """``probabilities`` (1, C): the most probable class as one annotation over the whole picture.
+
+    ``extra["ranked"]`` holds the five most probable ones, ``[[label, probability], …]``.
+    """
+    probabilities = np.nan_to_num(outputs["probabilities"][0], nan=0.0)
+    ranked = ranked_classes(probabilities, classes)
+    label, score = ranked[0]
+    if score < threshold:
+        return ()
+    width, height = placement.image_wh
+    found = Annotation.from_box(label, (0.0, 0.0, float(width), float(height)), score=score)
+    return (replace(found, extra={RANKED: [[name, value] for name, value in ranked[:TOP]]}),)
+
+
+EMBEDDING = "embedding"
+
+
+def decode_embedding(
+    outputs: Outputs, classes: Sequence[str], threshold: float, options: Mapping[str, Any], placement: Placement
+) -> tuple[Annotation, ...]:
+    """``embedding`` (1, D): nothing. It says who somebody is only beside others (``predict/recognizer.py``)."""
+    return ()
+
+
+def ranked_classes(probabilities: Array, classes: Sequence[str]) -> list[tuple[str, float]]:
+    """(class, probability) pairs of ``probabilities`` (C,), the most probable first."""
+    return [(classes[index], float(probabilities[index])) for index in np.argsort(-probabilities, kind="stable")]
+
+
 DECODERS: Mapping[str, Decoder] = {
-    "dense": Decoder(decode=decode_dense, output_ranks={"scores": 4, "boxes": 4}),
-    "global": Decoder(decode=decode_global, output_ranks={"scores": 2, "boxes": 2}),
+    "dense": Decoder(
+        decode=decode_dense,
+        shapes=lambda classes, options: {"scores": (None, None, len(classes)), "boxes": (None, None, 4)},
+    ),
+    "global": Decoder(decode=decode_global, shapes=lambda classes, options: {"scores": (len(classes),), "boxes": (4,)}),
+    "mask": Decoder(decode=decode_mask, shapes=lambda classes, options: {"mask": (None, None, len(classes) + 1)}),
+    EMBEDDING: Decoder(decode=decode_embedding, shapes=lambda classes, options: {EMBEDDING: (None,)}),
+    "attributes": Decoder(decode=decode_attributes, shapes=attribute_shapes),
+    "classes": Decoder(decode=decode_classes, shapes=lambda classes, options: {"probabilities": (len(classes),)}),
 }
 
 

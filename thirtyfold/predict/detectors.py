@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,6 +27,9 @@ from thirtyfold.sample import Annotation, BoxXyxy
 from thirtyfold.workspace import DEFAULT_RUNS, MODEL_CARD, find_run
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from thirtyfold.images import Pixels
 
 Model = Path | str
@@ -92,17 +95,29 @@ class YuNet:
             raise ModelError(f"{name}: is not a YuNet that OpenCV {cv2.__version__} can run ({reason})") from error
 
     def __call__(self, pixels: Pixels, *, threshold: float | None = None) -> tuple[Annotation, ...]:
-        import cv2
-
         started = time.perf_counter()
-        small, scale = _for_finder(pixels)
-        self._finder.setScoreThreshold(self.threshold if threshold is None else threshold)
-        self._finder.setInputSize((small.shape[1], small.shape[0]))
-        _, rows = self._finder.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
-        # A row: left, top, width, height, five points of the face (x, y), score.
-        found = [(tuple(float(v) for v in row[:4]), float(row[14])) for row in (rows if rows is not None else ())]
+        rows, scale = self._rows(pixels, self.threshold if threshold is None else threshold)
+        found = [(tuple(float(v) for v in row[:4]), float(row[14])) for row in rows]
         self.model_ms = (time.perf_counter() - started) * 1000
         return _annotations(found, scale, pixels)
+
+    def points(self, pixels: Pixels) -> list[NDArray[np.float32]]:
+        """Eyes, nose and corners of the mouth of each face, (5, 2): x, y in pixels, left of the picture first."""
+        rows, scale = self._rows(pixels, self.threshold)
+        return [row[4:14].reshape(5, 2) / scale for row in rows]
+
+    def _rows(self, pixels: Pixels, threshold: float) -> tuple[Sequence[NDArray[np.float32]], float]:
+        """What YuNet says of the picture scaled down, and that scale.
+
+        A row: left, top, width, height, five points of the face (x, y), score.
+        """
+        import cv2
+
+        small, scale = _for_finder(pixels)
+        self._finder.setScoreThreshold(threshold)
+        self._finder.setInputSize((small.shape[1], small.shape[0]))
+        _, rows = self._finder.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
+        return (rows if rows is not None else ()), scale
 
 
 class Haar:
@@ -194,9 +209,16 @@ def open_detector(
             return YuNet(path.read_bytes(), name=str(path), threshold=threshold)
         except OSError as error:
             raise ModelError(f"{path}: cannot be read ({error.strerror or error})") from error
+    from thirtyfold.predict.decoders import EMBEDDING
     from thirtyfold.predict.runtime import load
 
-    return load(path, threshold=threshold, form=form)
+    predictor = load(path, threshold=threshold, form=form)
+    if predictor.artifact.decoder == EMBEDDING:
+        raise ModelError(
+            f"{path}: was trained to recognize, and finds nothing by itself; enrol people with `thirtyfold enroll NAME "
+            f"PHOTOS --model {path}`, then `thirtyfold live --model yunet --then people`"
+        )
+    return predictor
 
 
 def _for_finder(pixels: Pixels) -> tuple[Pixels, float]:

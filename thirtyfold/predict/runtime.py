@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thirtyfold.errors import ModelError, NotInstalledError
-from thirtyfold.images import letterbox
 from thirtyfold.native_noise import LITERT_CHAT, without_lines
 from thirtyfold.predict.artifact import Artifact, load_artifact, runnable_file
 from thirtyfold.predict.calibration import Calibration, calibrate
 from thirtyfold.predict.decoders import DECODERS, Array, Placement
 from thirtyfold.predict.forms import AUTO
+from thirtyfold.predict.prepare import prepared_square
 from thirtyfold.sample import Annotation
 
 if TYPE_CHECKING:
@@ -56,14 +56,26 @@ class Predictor:
 
         Rectangles in pixels of ``pixels``, clipped to it, of score ``threshold`` or more.
         """
+        square, placement = self.square(pixels)
+        return self.decode(self.outputs(square), placement, threshold=threshold)
+
+    def square(self, pixels: Pixels) -> tuple[Pixels, Placement]:
+        """What the network is fed of RGB uint8 ``pixels``, uint8 (size, size, 3), and where the picture lies in it."""
         height, width = pixels.shape[:2]
-        square, scale, offset_xy = letterbox(pixels, self.artifact.size)
-        placement = Placement(size=self.artifact.size, scale=scale, offset_xy=offset_xy, image_wh=(width, height))
+        square, scale, offset_xy = prepared_square(pixels, self.artifact.size, self.artifact.prepare)
+        return square, Placement(
+            size=self.artifact.size, scale=scale, offset_xy=offset_xy, image_wh=(width, height)
+        )
+
+    def decode(
+        self, outputs: Mapping[str, Array], placement: Placement, *, threshold: float | None = None
+    ) -> tuple[Annotation, ...]:
+        """What the raw ``outputs`` mean, as :meth:`__call__` gives it."""
         wanted = self.threshold if threshold is None else threshold
         # The decoder compares raw scores; a hair lower, so that rounding there and back loses nothing.
         raw_threshold = wanted if self.calibration.is_identity else self.calibration.undo(wanted) - 1e-9
         found = self._decoder.decode(
-            self.outputs(square), self.artifact.classes, raw_threshold, self.artifact.decoder_options, placement
+            outputs, self.artifact.classes, raw_threshold, self.artifact.decoder_options, placement
         )
         return found if self.calibration.is_identity else calibrate(found, self.calibration, threshold=wanted)
 
@@ -123,16 +135,18 @@ def _tensors(interpreter: Any, artifact: Artifact, name: str) -> tuple[int, dict
     expect = f"one input `image` of shape {square}, uint8"
     if list(inputs) != ["image"] or _shape(inputs["image"]) != square or inputs["image"]["dtype"].__name__ != "uint8":
         raise ModelError(f"{name}: takes {_described(inputs)}, but its model.json says {expect}; export it again")
-    last = {"scores": len(artifact.classes), "boxes": 4}
-    for output, rank in DECODERS[artifact.decoder].output_ranks.items():
-        shape = _shape(outputs[output]) if output in outputs else ()
-        numbers = outputs[output]["dtype"].__name__ if output in outputs else ""
-        if len(shape) != rank or shape[0] != 1 or shape[-1] != last[output] or numbers != "float32":
-            raise ModelError(
-                f"{name}: gives {_described(outputs)}, but model.json says {len(artifact.classes)} classes and the "
-                f"decoder {artifact.decoder!r}; export it again"
-            )
-    wanted = DECODERS[artifact.decoder].output_ranks
+    decoder = DECODERS[artifact.decoder]
+    usable = {
+        output: _shape(details)[1:]
+        for output, details in outputs.items()
+        if _shape(details)[:1] == (1,) and details["dtype"].__name__ == "float32"
+    }
+    if not decoder.fits(usable, artifact.classes, artifact.decoder_options):
+        raise ModelError(
+            f"{name}: gives {_described(outputs)}, but model.json says {len(artifact.classes)} classes and the "
+            f"decoder {artifact.decoder!r}; export it again"
+        )
+    wanted = decoder.shapes(artifact.classes, artifact.decoder_options)
     return int(inputs["image"]["index"]), {output: int(outputs[output]["index"]) for output in wanted}
 
 

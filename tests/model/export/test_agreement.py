@@ -125,7 +125,7 @@ def test_a_float_form_that_disagrees_is_named_and_int8_may(tmp_path: Path) -> No
         },
     )
     (sentence,) = disagreements(compared, made)
-    assert sentence.startswith("model.onnx: its boxes are up to 1.1 px")
+    assert sentence.startswith("model.onnx: differs from Keras by more than rounding (boxes at most 1.1 px")
 
 
 @pytest.mark.parametrize(("count", "expected"), [(3, [0, 3, 6]), (10, list(range(10))), (20, list(range(10)))])

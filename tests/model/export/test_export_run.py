@@ -229,11 +229,11 @@ def test_a_form_that_cannot_be_made_is_said_and_the_others_are_there(
 
     monkeypatch.setitem(made.MAKERS, ONNX, broken)
     options = TrainOptions(backbone="tiny", weights="none", size=32)
-    name, decoder_options = detect.decoder(options, many=False)
+    name, decoder_options = detect.decoder(options, ("a",), many=False)
     described = Artifact(
         task="detect", classes=("face",), size=32, decoder=name, decoder_options=decoder_options, forms={}
     )
-    model = detect.build(options, 1).model
+    model = detect.build(options, ("a",)).model
     exported = export_model(model, tmp_path, described, val=(), train=(), int8="full").artifact
     assert set(exported.forms) == {KERAS, LITERT, LITERT_INT8}
     assert not (tmp_path / ONNX).exists()

@@ -23,13 +23,13 @@ def built(backbone: str, heads: str) -> tuple[Any, Artifact]:
     """A network of random weights and random statistics of its batch normalizations, so that nothing is 0 or 1."""
     keras.utils.set_random_seed(1)
     options = TrainOptions(backbone=backbone, heads=heads, weights="none", size=SIZE, alpha=0.35)
-    network = detect.build(options, 2)
+    network = detect.build(options, ("a", "b"))
     random = np.random.default_rng(1)
     for layer in network.model._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.moving_mean.assign(random.normal(0, 0.1, layer.moving_mean.shape))
             layer.moving_variance.assign(random.uniform(0.5, 1.5, layer.moving_variance.shape))
-    name, decoder_options = detect.decoder(options, many=False)
+    name, decoder_options = detect.decoder(options, ("a", "b"), many=False)
     artifact = Artifact(
         task="detect", classes=("face", "hand"), size=SIZE, decoder=name, decoder_options=decoder_options, forms={}
     )

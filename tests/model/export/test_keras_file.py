@@ -26,7 +26,7 @@ from thirtyfold.model.options import TrainOptions
 @pytest.fixture(scope="module")
 def network() -> Any:
     keras.utils.set_random_seed(5)
-    return detect.build(TrainOptions(backbone="tiny", weights="none", size=64), 2)
+    return detect.build(TrainOptions(backbone="tiny", weights="none", size=64), ("a", "b"))
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +200,7 @@ def test_weights_that_point_into_other_files_are_refused(good: bytes, tmp_path: 
 
 
 def test_weights_of_another_network_are_refused(good: bytes) -> None:
-    other = keras_bytes(detect.build(TrainOptions(backbone="tiny", weights="none", size=64), 5).model)
+    other = keras_bytes(detect.build(TrainOptions(backbone="tiny", weights="none", size=64), tuple("abcde")).model)
     mixed = {**parts(good), "model.weights.h5": parts(other)["model.weights.h5"]}
     with pytest.raises(ModelError, match="its layers and weights do not fit"):
         load_keras(packed(mixed), "model.keras")

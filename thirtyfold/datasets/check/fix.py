@@ -21,9 +21,8 @@ from thirtyfold.datasets.check.problems import Problem
 from thirtyfold.datasets.split import Split, write_split
 from thirtyfold.errors import DataError
 from thirtyfold.progress import SILENT, Progress
-from thirtyfold.workspace import Dataset
+from thirtyfold.workspace import FIX_REPORT, Dataset
 
-REPORT_NAME = "fixed.json"
 _LEAKS = frozenset({"split-leak", "split-leak-near", "split-leak-session"})
 
 
@@ -62,7 +61,7 @@ class FixResult:
         if self.left_out:
             name, why = next(iter(self.left_out.items()))
             more = (
-                f" (and {len(self.left_out) - 1} more, see {self.folder / REPORT_NAME})"
+                f" (and {len(self.left_out) - 1} more, see {self.folder / FIX_REPORT})"
                 if len(self.left_out) > 1
                 else ""
             )
@@ -92,18 +91,39 @@ def write_fixed(
     come along. Raises :class:`UsageError` if the folder can't be written,
     :class:`DataError` if the disk is full.
     """
-    fixed = Dataset(folder)
+    with files.new_folder(folder) as hidden:
+        return _write_all(dataset, found, problems, split, Dataset(hidden), folder, progress)
+
+
+def _write_all(
+    dataset: Dataset,
+    found: Sequence[Found],
+    problems: Sequence[Problem],
+    split: Split | None,
+    fixed: Dataset,
+    folder: Path,
+    progress: Progress,
+) -> FixResult:
+    """Everything into ``fixed``, which will be called ``folder``."""
     try:
-        (folder / "images").mkdir(parents=True, exist_ok=True)
+        (fixed.root / "images").mkdir()
     except OSError as error:
-        raise files.writing_failed(folder / "images", error) from error
+        raise files.writing_failed(fixed.root / "images", error) from error
     owners = _owners(found, problems)
+    twins = _twins(found, problems)
     stems = _stems(found)
+
+    def write(one: Found) -> _Copy:
+        if twin := twins.get(one.photo.path.name):
+            said = (f"not copied: it is the same file as {twin}, with the same labels",)
+            return _Copy(name=None, changes={relative(dataset, one.photo.path): said}, left_out={})
+        return _write_copy(dataset, fixed, one, stems, owners)
+
     pool = ThreadPoolExecutor(os.cpu_count() or 1)
     copies: list[_Copy] = []
     with progress.bar("Writing copies", total=len(found), unit="photos") as bar:
         try:
-            for copy in pool.map(lambda one: _write_copy(dataset, fixed, one, stems, owners), found):
+            for copy in pool.map(write, found):
                 copies.append(copy)
                 bar.advance()
         finally:
@@ -119,17 +139,23 @@ def write_fixed(
     result = FixResult(
         folder=folder,
         photos=len(new_names),
-        unchanged=len(new_names)
-        - sum(relative(dataset, one.photo.path) in copy.changes for one, copy in zip(found, copies, strict=True)),
+        unchanged=sum(
+            copy.name is not None and relative(dataset, one.photo.path) not in copy.changes
+            for one, copy in zip(found, copies, strict=True)
+        ),
         changes={name: texts for copy in copies for name, texts in copy.changes.items()},
         left_out={name: why for copy in copies for name, why in copy.left_out.items()},
     )
-    files.write_json(folder / REPORT_NAME, result.to_dict())
+    files.write_json(fixed.root / FIX_REPORT, result.to_dict())
     return result
 
 
 def _write_copy(
-    dataset: Dataset, fixed: Dataset, one: Found, stems: Mapping[str, str], owners: Mapping[str, str]
+    dataset: Dataset,
+    fixed: Dataset,
+    one: Found,
+    stems: Mapping[str, str],
+    owners: Mapping[str, str],
 ) -> _Copy:
     photo = one.photo
     where = relative(dataset, photo.path)
@@ -165,6 +191,26 @@ def _write_copy(
     if texts:
         changes[label_where] = tuple(texts)
     return _Copy(name=name, changes=changes, left_out={})
+
+
+def _twins(found: Sequence[Found], problems: Sequence[Problem]) -> dict[str, str]:
+    """Photos of the same bytes and the same labels as another one, which stands for both."""
+    by_name = {one.photo.path.name: one for one in found}
+    return {
+        problem.photo: problem.others[0]
+        for problem in problems
+        if problem.code == "image-duplicate"
+        and problem.photo is not None
+        and _said_of(by_name[problem.photo]) == _said_of(by_name[problem.others[0]])
+    }
+
+
+def _said_of(one: Found) -> object:
+    if one.labels is None or one.labels.label_file is None:
+        return None if one.labels is None else one.labels.path
+    label_file = one.labels.label_file
+    shapes = tuple((shape.label, shape.kind, shape.points) for shape in label_file.annotations)
+    return shapes, sorted(label_file.tags), one.labels.machine_made
 
 
 def _stems(found: Sequence[Found]) -> dict[str, str]:
@@ -215,5 +261,5 @@ def _write_captures(dataset: Dataset, fixed: Dataset, new_names: Mapping[str, st
 def _some_lines(rows: Sequence[str], folder: Path, limit: int = 12) -> str:
     shown = list(rows[:limit])
     if len(rows) > limit:
-        shown.append(f"and {len(rows) - limit} more: {folder / REPORT_NAME}")
+        shown.append(f"and {len(rows) - limit} more: {folder / FIX_REPORT}")
     return "\n".join(shown)

@@ -17,7 +17,7 @@ _OTHER_PICTURES = frozenset(
     {".gif", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".psd", ".svg", ".jfif", ".cr2", ".nef", ".arw", ".dng", ".raw"}
 )
 _OUR_FOLDERS = frozenset({"images", "labels", "augmented", "discarded", FIXED_NAME})
-_OUR_FILES = frozenset({"split.json", "conversion.json", "check.json", "fixed.json"})
+_OUR_FILES = frozenset({"split.json", "conversion.json", "imported.json", "check.json", "fixed.json"})
 _LARGEST_JSON = 200_000_000
 
 

@@ -128,6 +128,8 @@ def _path_findings(
     label_file: LabelFile, label_path: Path, image_path: Path, root: Path, photo_names: Mapping[str, str]
 ) -> Iterator[Finding]:
     written = label_file.image_path
+    if written == image_path.name:
+        return  # with a backslash, too: old programs unpack `images\\1.jpg` as one name
     if "\\" in written:
         yield "label-windows-path", f"imagePath is {written!r}", None
     if _leaves(written, label_path, root):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from thirtyfold.datasets.attribute_options import AttributeOptions
 from thirtyfold.errors import UsageError
 
 PAGE_NAME = "check.html"
@@ -17,7 +18,8 @@ class CheckOptions:
 
     ``page`` writes the HTML page, into ``page_path`` or ``DATASET/check.html``; ``fix``
     writes corrected copies, into ``fix_dir`` or ``DATASET/fixed``. ``strict``: warnings
-    count as errors. ``workers`` are threads, 0 is one a core.
+    count as errors. ``workers`` are threads, 0 is one a core. ``attributes`` says where those of the
+    photos stand.
     """
 
     labels: tuple[str, ...] = ()
@@ -27,6 +29,7 @@ class CheckOptions:
     fix_dir: Path | None = None
     strict: bool = False
     workers: int = 0
+    attributes: AttributeOptions = field(default_factory=AttributeOptions)
 
     def __post_init__(self) -> None:
         if self.page_path is not None and not self.page:

@@ -5,7 +5,8 @@
   const SVG = "http://www.w3.org/2000/svg";
   const STEP = 48;
   const byId = (id) => document.getElementById(id);
-  const fields = { problem: byId("f-problem"), label: byId("f-label"), part: byId("f-part"), text: byId("f-text") };
+  const fields = { problem: byId("f-problem"), label: byId("f-label"), class: byId("f-class"), part: byId("f-part"), text: byId("f-text") };
+  if (!fields.class) delete fields.class;
   const grid = byId("photos"), count = byId("count"), more = byId("more");
   let matching = [], shown = 0;
 
@@ -87,8 +88,9 @@
     text.append(make("h3", "", photo.name));
     const size = photo.size ? `${photo.size[0]} × ${photo.size[1]}` : "size unknown";
     text.append(make("p", "meta", [size, photo.state, photo.part].filter(Boolean).join(" · ")));
-    if (photo.shapes.length) {
+    if (photo.shapes.length || photo.tags.length) {
       const chips = make("p", "chips"), counts = new Map();
+      for (const tag of photo.tags) counts.set(data.classes[tag], 1);
       for (const [label] of photo.shapes) counts.set(label, (counts.get(label) || 0) + 1);
       for (const [label, number] of [...counts].slice(0, 8)) {
         const chip = make("span"), swatch = make("i");
@@ -119,6 +121,8 @@
     if (!["", "*", "-"].includes(want.problem) && !codes.includes(want.problem)) return false;
     // Options carry the label's place in the list: a label may be any text, the empty one too.
     if (want.label !== "" && !photo.shapes.some(([label]) => label === data.labels[Number(want.label)])) return false;
+    if (want.class === "-" && photo.tags.length) return false;
+    if (want.class && want.class !== "-" && !photo.tags.includes(Number(want.class))) return false;
     if (want.part !== "" && (photo.part || "none") !== want.part) return false;
     return want.text === "" || photo.name.toLowerCase().includes(want.text.toLowerCase());
   }
@@ -157,6 +161,17 @@
     if (location.hash) byId("gallery").scrollIntoView();
   }
 
+  for (const strip of document.querySelectorAll(".strip")) {
+    const of = Number(strip.dataset.class);
+    for (const photo of data.photos.filter((one) => one.image && one.tags.includes(of)).slice(0, 16)) {
+      const image = make("img");
+      image.src = photo.image;
+      image.alt = image.title = photo.name;
+      const bad = (index) => data.kinds[data.problems[index].code].severity !== "note";
+      if (photo.problems.some(bad)) image.className = "doubtful";
+      strip.append(image);
+    }
+  }
   for (const field of Object.values(fields)) field.addEventListener("input", filter);
   byId("reset").addEventListener("click", () => {
     for (const field of Object.values(fields)) field.value = "";

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import html
 import json
+from collections import Counter
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -27,6 +28,9 @@ from thirtyfold.progress import SILENT, Progress
 MOST_PHOTOS = 3000
 MOST_THUMBNAILS = 800
 MOST_THUMBNAIL_BYTES = 10_500_000
+# Sheets of photos, one a class, and photos on each.
+_MOST_SHEETS = 60
+SHEET_PHOTOS = 16
 _MOST_SHAPES = 200
 _MOST_PROBLEMS = 40
 
@@ -34,7 +38,9 @@ _MOST_PROBLEMS = 40
 def write_page(path: Path, result: CheckResult, *, progress: Progress = SILENT) -> None:
     """Write the page of a check, atomically. Raises :class:`UsageError` if it can't be written."""
     chosen = choose_photos(result, MOST_PHOTOS)
-    with_picture = [photo for photo in chosen if photo.size_wh is not None][:MOST_THUMBNAILS]
+    with_picture = _for_the_sheets(chosen, result)
+    with_picture += [photo for photo in chosen if photo.size_wh is not None and photo not in with_picture]
+    del with_picture[MOST_THUMBNAILS:]
     uris = data_uris([photo.path for photo in with_picture], most_bytes=MOST_THUMBNAIL_BYTES, progress=progress)
     thumbnails = {photo.name: uri for photo, uri in zip(with_picture, uris, strict=True) if uri is not None}
     files.write_bytes(path, page_html(result, chosen, thumbnails).encode("utf-8"))
@@ -76,6 +82,7 @@ def page_html(result: CheckResult, photos: Sequence[CheckedPhoto], thumbnails: d
 {_about_the_whole(result)}
 </section>
 {_plots(result)}
+{_class_sheets(result)}
 <section id="gallery" aria-labelledby="h-photos"><h2 id="h-photos">Photos</h2>
 {_filters(result, photos)}
 <p id="count" role="status"></p>
@@ -172,6 +179,39 @@ def _plots(result: CheckResult) -> str:
     )
 
 
+def _for_the_sheets(photos: Sequence[CheckedPhoto], result: CheckResult) -> list[CheckedPhoto]:
+    """The photos that the sheets of the classes show, each once."""
+    room = dict.fromkeys(list(result.classes)[:_MOST_SHEETS], SHEET_PHOTOS)
+    shown = []
+    for photo in photos:
+        wanted = [tag for tag in photo.tags if room.get(tag)]
+        if photo.size_wh is not None and wanted:
+            shown.append(photo)
+            room |= {tag: room[tag] - 1 for tag in wanted}
+    return shown
+
+
+def _class_sheets(result: CheckResult) -> str:
+    """A heading a class with its photos by part; the script puts the thumbnails under it."""
+    if not result.classes:
+        return ""
+    sheets = []
+    for index, (name, count) in enumerate(list(result.classes.items())[:_MOST_SHEETS]):
+        by_part = Counter(photo.part for photo in result.photos if photo.part and name in photo.tags)
+        parts = "".join(f", {part} {by_part[part]}" for part in result.parts())
+        sheets.append(
+            f'<article class="sheet"><h3>{_escape(name)} <span class="quiet">{count} photos{parts}</span></h3>'
+            f'<div class="strip" data-class="{index}"></div></article>'
+        )
+    rest = len(result.classes) - _MOST_SHEETS
+    more = f'<p class="quiet">and {rest} more classes</p>' if rest > 0 else ""
+    return (
+        '<section aria-labelledby="h-classes"><h2 id="h-classes">Classes of whole photos</h2>'
+        f'<div class="plots"><div><b>Photos by class</b>{label_bars(result.classes, _escape)}</div></div>'
+        f"{''.join(sheets)}{more}</section>"
+    )
+
+
 def _filters(result: CheckResult, photos: Sequence[CheckedPhoto]) -> str:
     about = {problem.code for problem in result.problems if problem.photo is not None}
     codes = "".join(
@@ -181,6 +221,13 @@ def _filters(result: CheckResult, photos: Sequence[CheckedPhoto]) -> str:
         f'<option value="{index}">{_escape(label) if label.strip() else "(no name)"}</option>'
         for index, label in enumerate(_labels(photos))
     )
+    classes = "".join(f'<option value="{index}">{_escape(name)}</option>' for index, name in enumerate(result.classes))
+    class_filter = (
+        '<label>Class<select id="f-class"><option value="">any or none</option><option value="-">none</option>'
+        f"{classes}</select></label>"
+        if classes
+        else ""
+    )
     parts = "".join(f'<option value="{part}">{part}</option>' for part in result.parts())
     outside = '<option value="none">in no part</option>' if parts else ""
     return (
@@ -188,6 +235,7 @@ def _filters(result: CheckResult, photos: Sequence[CheckedPhoto]) -> str:
         '<label>Problem<select id="f-problem"><option value="">any or none</option>'
         f'<option value="*">some problem</option><option value="-">no problem</option>{codes}</select></label>'
         f'<label>Label<select id="f-label"><option value="">any or none</option>{labels}</select></label>'
+        f"{class_filter}"
         f'<label>Part of the split<select id="f-part"><option value="">any</option>{parts}{outside}</select></label>'
         '<label>Name holds<input id="f-text" type="search" autocomplete="off"></label>'
         '<button type="button" id="reset">Show all</button></div>'
@@ -209,6 +257,7 @@ def _data(result: CheckResult, photos: Sequence[CheckedPhoto], thumbnails: dict[
     for problem in result.problems:
         if problem.photo in of_photo and len(of_photo[problem.photo]) < _MOST_PROBLEMS:
             of_photo[problem.photo].append(problem)
+    place_of = {name: place for place, name in enumerate(result.classes)}
     problems: list[dict[str, Any]] = []
     rows = []
     for photo in photos:
@@ -230,16 +279,18 @@ def _data(result: CheckResult, photos: Sequence[CheckedPhoto], thumbnails: dict[
                 "part": photo.part,
                 "image": thumbnails.get(photo.name),
                 "shapes": shapes,
+                "tags": [place_of[tag] for tag in photo.tags if tag in place_of],
                 "problems": list(range(first, len(problems))),
             }
         )
-    labels = _labels(photos)
+    labels, classes = _labels(photos), list(result.classes)
     used = {problem["code"] for problem in problems}
     return {
         "photos": rows,
         "problems": problems,
         "labels": labels,
-        "colors": {label: css_color(label) for label in labels},
+        "classes": classes,
+        "colors": {label: css_color(label) for label in [*labels, *classes]},
         "kinds": {code: {"severity": KINDS[code].severity, "mend": KINDS[code].mend} for code in KINDS if code in used},
     }
 

@@ -55,7 +55,11 @@ KINDS: Mapping[str, Kind] = {
         "note", "name with letters beyond ASCII", "We read it; rename it if an older program must read it, too."
     ),
     # Copies.
-    "image-duplicate": Kind("warning", "the same file twice", "Delete one of them: it counts double in training."),
+    "image-duplicate": Kind(
+        "warning",
+        "the same file twice",
+        "Delete one of them: it counts double in training. `check --fix` copies it once, where the labels agree.",
+    ),
     "image-near-duplicate": Kind(
         "note", "looks like another photo", "Fine within one session; keep both on one side of the split."
     ),
@@ -134,6 +138,29 @@ KINDS: Mapping[str, Kind] = {
     "label-unlisted": Kind("warning", "label that is not on the list", "Rename it in labelme, or list it: `--labels`."),
     "label-is-file-name": Kind(
         "warning", "label that is a photo's name", "Give the thing its name (`face`), or every photo is its own class."
+    ),
+    # Classes and attributes of whole photos.
+    "class-conflict": Kind(
+        "error", "the same photo in two classes", "Decide on one, and take the other photo out of the dataset."
+    ),
+    "class-two": Kind(
+        "error", "two classes ticked where one is meant", "Untick one in labelme: `thirtyfold annotate --all --flags`."
+    ),
+    "class-one-photo": Kind(
+        "error", "a class of a single photo", "Add photos of it, or leave it out: one can't teach and test."
+    ),
+    "class-not-in-train": Kind(
+        "error", "a class that only val or test has", "Add photos of it, or run `thirtyfold split` again."
+    ),
+    "attributes-wrong": Kind("error", "attributes that cannot be right", "Correct the file at the line named."),
+    "class-alone": Kind(
+        "warning", "one class only", "Add photos of what is not in it: there is nothing to tell apart."
+    ),
+    "class-few-photos": Kind(
+        "warning", "a class of fewer than ten photos", "Add photos of it: its figures would say little."
+    ),
+    "class-missing": Kind(
+        "warning", "photo without a class", "Tick it: `thirtyfold annotate --flags` opens it. It is not learned from."
     ),
     # The whole.
     "class-imbalance": Kind("warning", "classes of very unequal size", "Photograph and label more of the rare ones."),

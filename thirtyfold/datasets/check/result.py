@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +24,8 @@ class CheckedPhoto:
     """One photo as ``check`` saw it: ``state`` is that of its labels, ``part`` that of the split.
 
     ``size_wh`` is (width, height) upright, ``None`` if it can't be read. ``annotations``
-    are the shapes that can be read; ``places`` are their indices in the label file.
+    are the shapes that can be read; ``places`` are their indices in the label file. ``tags`` are
+    the classes and attributes of the whole photo.
     """
 
     path: Path
@@ -33,6 +34,7 @@ class CheckedPhoto:
     annotations: tuple[Annotation, ...] = ()
     places: tuple[int, ...] = ()
     part: str | None = None
+    tags: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -41,12 +43,17 @@ class CheckedPhoto:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """``problems`` come errors first. ``labels`` counts the shapes by label, a model's own left out."""
+    """``problems`` come errors first. ``labels`` counts the shapes by label, a model's own left out.
+
+    ``classes`` counts the photos by class, ``numbers`` has a line about each number that is known of photos.
+    """
 
     root: str
     photos: tuple[CheckedPhoto, ...]
     problems: tuple[Problem, ...]
     labels: Mapping[str, int]
+    classes: Mapping[str, int] = field(default_factory=dict)
+    numbers: tuple[str, ...] = ()
     strict: bool = False
     page: Path | None = None
     fixed: FixResult | None = None
@@ -78,6 +85,8 @@ class CheckResult:
             "states": self.states(),
             "parts": self.parts(),
             "labels": dict(self.labels),
+            "classes": dict(self.classes),
+            "numbers": list(self.numbers),
             "severities": self.severities(),
             "codes": self.codes(),
             "problems": [problem.to_dict() for problem in self.problems],
@@ -101,7 +110,13 @@ class CheckResult:
         if self.parts():
             facts["split"] = ", ".join(f"{part} {count}" for part, count in self.parts().items())
         shapes = ", ".join(f"{label} ×{count}" for label, count in list(self.labels.items())[:12])
-        facts["shapes"] = (shapes or "none") + (" ..." if len(self.labels) > 12 else "")
+        if self.classes:
+            classes = ", ".join(f"{name} {count}" for name, count in list(self.classes.items())[:12])
+            facts["classes of photos"] = classes + (" ..." if len(self.classes) > 12 else "")
+        if self.numbers:
+            facts["numbers"] = "\n".join(self.numbers)
+        if shapes or not self.classes:
+            facts["shapes"] = (shapes or "none") + (" ..." if len(self.labels) > 12 else "")
         facts["found"] = ", ".join(f"{count} {_plural(name, count)}" for name, count in severities.items())
         if self.fixed is not None:
             facts |= self.fixed.facts()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from thirtyfold.datasets.attributes import Attributes, read_attributes
 from thirtyfold.datasets.check import alike, names
+from thirtyfold.datasets.check.classes import class_problems, conflicts, count_classes
 from thirtyfold.datasets.check.fix import write_fixed
 from thirtyfold.datasets.check.folder import count_photos_below, labels_apart, look_around, relative, shared_labels
 from thirtyfold.datasets.check.found import Found
@@ -20,8 +22,10 @@ from thirtyfold.datasets.check.page import write_page
 from thirtyfold.datasets.check.photo import examine_photo
 from thirtyfold.datasets.check.problems import Problem, by_weight
 from thirtyfold.datasets.check.result import CheckedPhoto, CheckResult, State
+from thirtyfold.datasets.duplicates import near_duplicates
 from thirtyfold.datasets.split import PARTS, Split, read_split
-from thirtyfold.errors import DataError, SplitError, UsageError
+from thirtyfold.datasets.whole_photo import tag_of
+from thirtyfold.errors import DataError, LabelError, SplitError, UsageError
 from thirtyfold.progress import SILENT, Progress
 from thirtyfold.workspace import Dataset
 
@@ -40,17 +44,23 @@ def check_dataset(dataset: Dataset, options: CheckOptions, *, progress: Progress
         raise UsageError(f"{fix_dir}: is there already; remove it or name another folder with --fix-into")
     found = _read_all(dataset, paths, options, progress)
     split, split_problems = _read_split(dataset, found)
-    problems = [*split_problems, *_problems_by_photo(dataset, found), *look_around(dataset, paths)]
+    known, attribute_problems = _read_attributes(dataset, options, progress)
+    tags = {one.photo.path.name: _tags(one, known) for one in found if one.photo.readable}
+    problems = [*split_problems, *attribute_problems, *look_around(dataset, paths)]
+    problems += _problems_by_photo(dataset, found, known)
     problems += shared_labels(dataset, paths)
     problems += labels_apart(dataset, paths)
     problems += _name_problems(dataset, found, options.labels)
     problems += _copy_problems(dataset, found, split)
+    problems += _class_problems(dataset, found, tags, split)
     problems += _problems_of_the_whole(dataset, found)
     result = CheckResult(
         root=str(dataset.root),
-        photos=tuple(_checked(one, split) for one in found),
+        photos=tuple(_checked(one, split, known, tags) for one in found),
         problems=tuple(sorted(problems, key=by_weight)),
         labels=_count_labels(found),
+        classes=count_classes(tags),
+        numbers=_numbers(known),
         strict=options.strict,
     )
     if fix_dir is not None:
@@ -93,13 +103,59 @@ def _read_all(dataset: Dataset, paths: Sequence[Path], options: CheckOptions, pr
     return found
 
 
-def _problems_by_photo(dataset: Dataset, found: Sequence[Found]) -> Iterator[Problem]:
+def _read_attributes(dataset: Dataset, options: CheckOptions, progress: Progress) -> tuple[Attributes, list[Problem]]:
+    try:
+        return read_attributes(dataset, options.attributes, progress=progress), []
+    except LabelError as error:
+        where = relative(dataset, error.path)
+        return Attributes(), [Problem(code="attributes-wrong", file=where, message=error.reason)]
+
+
+def _tags(one: Found, known: Attributes) -> tuple[str, ...]:
+    """The classes of a whole photo and the values of its heads; a model's own count for nothing."""
+    if one.labels is not None and one.labels.machine_made:
+        return ()
+    label_file = one.labels.label_file if one.labels is not None else None
+    ticked = label_file.tags if label_file is not None else ()
+    values = known.of(one.photo.path.name)
+    return tuple(
+        dict.fromkeys([*ticked, *(tag_of(head, value) for head, value in values.items() if isinstance(value, str))])
+    )
+
+
+def _numbers(known: Attributes) -> tuple[str, ...]:
+    lines = []
+    for name in (name for name, head in known.heads.items() if head.kind == "number"):
+        values = [float(values[name]) for values in known.by_photo.values() if name in values]
+        lines.append(f"{name} {min(values):g} to {max(values):g}, known of {len(values)} photos")
+    return tuple(lines)
+
+
+def _class_problems(
+    dataset: Dataset, found: Sequence[Found], tags: Mapping[str, Sequence[str]], split: Split | None
+) -> Iterator[Problem]:
+    files = {
+        one.photo.path.name: relative(dataset, one.photo.path if one.labels is None else one.labels.path)
+        for one in found
+    }
+    looked_at = {
+        one.photo.path.name: tags[one.photo.path.name]
+        for one in found
+        if one.photo.path.name in tags and not (one.labels is not None and one.labels.machine_made)
+    }
+    yield from class_problems(looked_at, files, split.parts if split is not None else None)
+    looks = {one.photo.path.name: one.photo.look for one in found if one.photo.look is not None}
+    looks = {name: look for name, look in looks.items() if tags.get(name)}
+    yield from conflicts(near_duplicates(looks, {name: name for name in looks}), tags, files)
+
+
+def _problems_by_photo(dataset: Dataset, found: Sequence[Found], known: Attributes) -> Iterator[Problem]:
     for one in found:
         path = one.photo.path
         for code, message in one.photo.findings:
             yield Problem(code=code, file=relative(dataset, path), photo=path.name, message=message)
         if one.labels is None:
-            if one.photo.readable:
+            if one.photo.readable and not known.of(path.name):
                 where = relative(dataset, path)
                 yield Problem(code="label-unlabelled", file=where, photo=path.name, message="has no label file")
             continue
@@ -166,9 +222,9 @@ def _copy_problems(dataset: Dataset, found: Sequence[Found], split: Split | None
 
 
 def _problems_of_the_whole(dataset: Dataset, found: Sequence[Found]) -> Iterator[Problem]:
-    states = Counter(_state(one) for one in found)
-    if states["labelled"] and not states["empty"]:
-        yield Problem(code="no-negatives", file=".", message=f"all {states['labelled']} labelled photos have a shape")
+    with_shapes = sum(_state(one, Attributes()) == "labelled" and bool(one.annotations) for one in found)
+    if with_shapes and not any(_state(one, Attributes()) == "empty" for one in found):
+        yield Problem(code="no-negatives", file=".", message=f"all {with_shapes} labelled photos have a shape")
 
 
 def _read_split(dataset: Dataset, found: Sequence[Found]) -> tuple[Split | None, list[Problem]]:
@@ -197,24 +253,25 @@ def _read_split(dataset: Dataset, found: Sequence[Found]) -> tuple[Split | None,
     return split, problems
 
 
-def _checked(one: Found, split: Split | None) -> CheckedPhoto:
+def _checked(one: Found, split: Split | None, known: Attributes, tags: Mapping[str, tuple[str, ...]]) -> CheckedPhoto:
     path = one.photo.path
     part = split.parts.get(path.name) if split is not None else None
     return CheckedPhoto(
         path=path,
-        state=_state(one),
+        state=_state(one, known),
         size_wh=one.photo.size_wh,
         annotations=one.annotations,
         places=one.labels.places if one.labels else (),
         part=part if part in PARTS else None,
+        tags=tags.get(path.name, ()),
     )
 
 
-def _state(one: Found) -> State:
+def _state(one: Found, known: Attributes) -> State:
     if not one.photo.readable:
         return "broken"
     if one.labels is None:
-        return "unlabelled"
+        return "labelled" if known.of(one.photo.path.name) else "unlabelled"
     if one.labels.label_file is None or "shape-broken" in one.labels.codes:
         return "broken"
     if one.labels.machine_made:

@@ -16,7 +16,7 @@ from thirtyfold.images import is_image
 from thirtyfold.sample import Sample
 
 # Folders that other formats keep their photos in: no classes.
-_NO_CLASSES = frozenset(
+NO_CLASSES = frozenset(
     {"images", "labels", "annotations", "jpegimages", "imagesets", "segmentationclass", "segmentationobject", "masks"}
     | {"augmented", "discarded"}
 )
@@ -27,7 +27,7 @@ def detect(root: Path, heads: Mapping[Path, str]) -> str | None:
     folders = [path for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith(".")]
     parts = [path for path in folders if part_named(path.name)]
     classes = [path for part in parts for path in sorted(part.iterdir()) if path.is_dir()] if parts else folders
-    classes = [path for path in classes if path.name.lower() not in _NO_CLASSES]
+    classes = [path for path in classes if path.name.lower() not in NO_CLASSES]
     with_photos = [path for path in classes if any(is_image(inner) for inner in path.iterdir())]
     if not with_photos or any(is_image(path) for path in root.iterdir()):
         return None
@@ -87,5 +87,5 @@ def write(label_set: LabelSet, target: Target) -> None:
 
 def _folder_name(tag: str) -> str:
     name = "".join("_" if char in '/\\:*?"<>|' else char for char in tag).rstrip(". ") or "_"
-    taken = name.startswith(".") or part_named(name) in PARTS or name.lower() in (*_NO_CLASSES, UNASSIGNED)
+    taken = name.startswith(".") or part_named(name) in PARTS or name.lower() in (*NO_CLASSES, UNASSIGNED)
     return f"_{name}" if taken else name

@@ -7,9 +7,7 @@ whole: a conversion that is stopped leaves nothing that looks like a dataset.
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,11 +17,19 @@ from thirtyfold.datasets.formats import regions
 from thirtyfold.datasets.formats.convert_options import ConvertOptions
 from thirtyfold.datasets.formats.format_io import Target
 from thirtyfold.datasets.formats.image_files import Placer
-from thirtyfold.datasets.formats.label_set import LabelSet, with_flat_names, without_control_characters
+from thirtyfold.datasets.formats.label_set import (
+    Entry,
+    LabelSet,
+    classes_of,
+    with_flat_names,
+    without_control_characters,
+)
 from thirtyfold.datasets.formats.losses import REASONS, Losses
 from thirtyfold.datasets.formats.table import FORMATS, detect, locate
-from thirtyfold.errors import DataError, FileDataError, LabelError, UsageError
+from thirtyfold.errors import DataError, FileDataError, ImageError, LabelError, UsageError
+from thirtyfold.images import read_size
 from thirtyfold.progress import SILENT, Progress
+from thirtyfold.sample import Sample
 
 REPORT = "conversion.json"
 
@@ -118,8 +124,7 @@ def convert(source_path: Path, target: Path, options: ConvertOptions, *, progres
         reason = f", first {label_set.problems[0]}" if label_set.problems else ""
         raise DataError(f"{source_path}: no photo to convert{reason}")
 
-    folder = _new_folder(target)
-    try:
+    with files.new_folder(target) as folder:
         placer = Placer(copy=options.copy)
         with progress.bar("Converting", total=len(entries), unit="photos") as bar:
             FORMATS[options.to].writer.write(label_set, Target(root=folder, losses=losses, placer=placer, bar=bar))
@@ -141,11 +146,48 @@ def convert(source_path: Path, target: Path, options: ConvertOptions, *, progres
             _refuse_losses(conversion)
         carried = {"carried": dict(label_set.extra)} if label_set.extra else {}
         files.write_json(folder / REPORT, conversion.to_dict() | carried)
-        _give_name(folder, target)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
     return conversion
+
+
+def write_samples(
+    samples: Sequence[Sample], target: Path, *, to: str, copy: bool = False, progress: Progress = SILENT
+) -> Losses:
+    """Write samples and their photos as format ``to`` into the new folder ``target``; what it can't carry comes back.
+
+    Photos are linked where that can be, or copied where ``copy`` says so. Raises :class:`UsageError` if the target is
+    not empty or lies among the photos, :class:`DataError` if there is nothing to write or a sample can't be written.
+    """
+    ConvertOptions(to=to)
+    if not samples:
+        raise DataError(f"{target}: no photo to write")
+    for folder in sorted({sample.image_path.parent for sample in samples}):
+        _check_target(folder, target)
+    for sample in samples:
+        _check_photo(sample)
+    entries, renamed = with_flat_names(Entry(sample=sample) for sample in samples)
+    losses = Losses(to)
+    for entry in renamed:
+        losses.add("renamed", entry.name)
+    label_set = _checked(LabelSet(entries=entries, class_names=classes_of(samples)), target)
+    if label_set.problems:
+        raise label_set.problems[0]
+    with files.new_folder(target) as folder, progress.bar("Writing", total=len(entries), unit="photos") as bar:
+        FORMATS[to].writer.write(label_set, Target(root=folder, losses=losses, placer=Placer(copy=copy), bar=bar))
+    return losses
+
+
+def _check_photo(sample: Sample) -> None:
+    """Raise :class:`DataError` unless the sample's photo is a file of the size that the sample says."""
+    if sample.record is not None:
+        raise DataError(
+            f"{sample.image_path}: lies in a shard and is no file to link or copy; write the photos instead"
+        )
+    width, height = read_size(sample.image_path)
+    if (sample.width, sample.height) != (width, height):
+        raise ImageError(
+            sample.image_path,
+            f"is {width}x{height}, but its sample says {sample.width}x{sample.height}; mend the sample",
+        )
 
 
 def _check_target(root: Path, target: Path) -> None:
@@ -158,11 +200,7 @@ def _check_target(root: Path, target: Path) -> None:
 
 def _checked(label_set: LabelSet, root: Path) -> LabelSet:
     """The label set without shapes that cannot be told apart or read by anyone, each a problem."""
-    unwritable = [name for name in label_set.class_names if without_control_characters(name) != name or not name]
-    tags = {tag for entry in label_set.entries for tag in entry.sample.tags}
-    unwritable += sorted(tag for tag in tags if without_control_characters(tag) != tag or not tag)
-    if unwritable:
-        raise LabelError(root, f"the label {unwritable[0]!r} is empty or holds a line break; rename it in labelme")
+    _refuse_unwritable(label_set, root)
     problems = list(label_set.problems)
     entries = []
     for entry in label_set.entries:
@@ -176,6 +214,21 @@ def _checked(label_set: LabelSet, root: Path) -> LabelSet:
             entry = replace(entry, sample=replace(entry.sample, annotations=readable))  # noqa: PLW2901
         entries.append(entry)
     return replace(label_set, entries=tuple(entries), problems=tuple(problems))
+
+
+def _refuse_unwritable(label_set: LabelSet, root: Path) -> None:
+    """Raise :class:`LabelError` for a label that no format can hold, with the photo that has it."""
+
+    def says_nothing(label: str) -> bool:
+        return not label or without_control_characters(label) != label
+
+    mend = "is empty or holds a line break; rename it in labelme"
+    for entry in label_set.entries:
+        labels = [shape.label for shape in entry.sample.annotations or ()]
+        for label in filter(says_nothing, [*labels, *sorted(entry.sample.tags)]):
+            raise LabelError(entry.sample.image_path, f"its label {label!r} {mend}")
+    for label in filter(says_nothing, label_set.class_names):
+        raise LabelError(root, f"the label {label!r} {mend}")
 
 
 def _with_carried(label_set: LabelSet, root: Path) -> LabelSet:
@@ -196,21 +249,3 @@ def _refuse_losses(conversion: Conversion) -> None:
         raise DataError(f"--strict: {conversion.to} cannot carry everything, so nothing was written: {shown}")
     if conversion.problems:
         raise DataError(f"--strict: {len(conversion.problems)} files cannot be read, first {conversion.problems[0]}")
-
-
-def _new_folder(target: Path) -> Path:
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=f".{target.name[:60]}.", suffix=".tmp", dir=target.parent))
-    except OSError as error:
-        raise files.writing_failed(target, error) from error
-
-
-def _give_name(folder: Path, target: Path) -> None:
-    try:
-        folder.chmod(0o777 & ~files.umask())
-        if target.exists():
-            target.rmdir()  # empty, as was checked
-        folder.rename(target)
-    except OSError as error:
-        raise files.writing_failed(target, error) from error

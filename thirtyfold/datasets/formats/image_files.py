@@ -16,9 +16,10 @@ from pathlib import Path, PurePosixPath
 from thirtyfold import files
 from thirtyfold.errors import LabelError
 from thirtyfold.images import is_image, read_size
+from thirtyfold.workspace import is_set_aside
 
-# Not photos of the dataset: our copies, and the pixel masks that stand beside photos.
-_OTHER_FOLDERS = frozenset({"augmented", "discarded", "segmentationclass", "segmentationobject", "masks"})
+# Not photos of the dataset, but the pixel masks that stand beside them.
+_OTHER_FOLDERS = frozenset({"segmentationclass", "segmentationobject", "masks"})
 
 
 class ImageIndex:
@@ -30,10 +31,16 @@ class ImageIndex:
         self._by_name: dict[str, list[Path]] = {}
         self._by_stem: dict[str, list[Path]] = {}
         for folder, folders, names in os.walk(root):
-            folders[:] = sorted(name for name in folders if not name.startswith(".") and name.lower() not in skip)
+            folders[:] = sorted(
+                name
+                for name in folders
+                if not name.startswith(".")
+                # Without anything to skip a folder is a class, whatever its name.
+                and not (skip and (name.lower() in skip or is_set_aside(Path(folder, name))))
+            )
             for name in sorted(names):
                 path = Path(folder, name)
-                if is_image(path):
+                if is_image(path) and not (skip and is_set_aside(path)):
                     self.paths.append(path)
                     self._by_name.setdefault(name.casefold(), []).append(path)
                     self._by_stem.setdefault(path.stem.casefold(), []).append(path)

@@ -97,7 +97,8 @@ def with_flat_names(entries: Iterable[Entry]) -> tuple[tuple[Entry, ...], tuple[
     named, renamed = [], []
     for entry in sorted(entries, key=lambda entry: entry.sample.image_path.as_posix()):
         path = entry.sample.image_path
-        wanted = without_control_characters(path.stem)
+        # A backslash, as old unzip programs leave it, would be read as a folder from the new label file.
+        wanted = without_control_characters(path.stem).replace("\\", "_")
         stem, number = wanted, 1
         while stem.casefold() in taken:
             number += 1

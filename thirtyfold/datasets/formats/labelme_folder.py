@@ -55,6 +55,8 @@ def read(source: Source) -> LabelSet:
         try:
             label_file = _read_if_labelme(label_path)
             if label_file is None:
+                if index.beside(label_path):
+                    labelme_json.read(label_path)  # says what is wrong: it bears the name of a photo's label file
                 continue
             image_path = _picture_of(label_path, label_file, index)
             first = labelled.setdefault(image_path or label_path, label_path)

@@ -144,6 +144,18 @@ def rings_of(mask: Mask) -> tuple[list[tuple[Point, ...]], list[tuple[Point, ...
     return _rings(mask)
 
 
+def one_ring(outer: Sequence[Sequence[Point]], inner: Sequence[Sequence[Point]] = ()) -> tuple[Point, ...]:
+    """The outlines of pieces (one at least) and holes as a single ring, by ways there and back from its first corner.
+
+    By the even-odd rule these ways enclose nothing, so the ring fills to exactly the same pixels.
+    """
+    home = outer[0][0]
+    points: list[Point] = [*outer[0]]
+    for ring in (*outer[1:], *inner):
+        points += [home, *ring, ring[0]]
+    return tuple(points)
+
+
 def pieces_of(mask: Mask) -> tuple[list[tuple[Point, ...]], bool]:
     """The outer outlines of a mask's pieces, and whether it has holes."""
     outer, inner = _rings(mask)

@@ -71,8 +71,8 @@ def locate(path: Path) -> Source:
     return Source(root=folder.parent if inner else folder, file=path)
 
 
-def detect(source: Source) -> tuple[str, str]:
-    """(format, what shows it). Raises :class:`UsageError` if there is none, or more than one."""
+def candidates(source: Source) -> dict[str, str]:
+    """Format → what shows it, for every format that the files could be in."""
     heads = _heads(source)
     found: dict[str, str] = {}
     for name, row in FORMATS.items():
@@ -81,6 +81,12 @@ def detect(source: Source) -> tuple[str, str]:
         reason = row.reader.detect(source.root, heads)
         if reason:
             found[name] = reason
+    return found
+
+
+def detect(source: Source) -> tuple[str, str]:
+    """(format, what shows it). Raises :class:`UsageError` if there is none, or more than one."""
+    found = candidates(source)
     if len(found) == 1:
         return next(iter(found.items()))
     where = source.file or source.root

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from thirtyfold import files
 from thirtyfold.errors import ThirtyfoldError
-from thirtyfold.images import Pixels, write_jpeg
+from thirtyfold.images import Pixels
 from thirtyfold.live.extras.scene import Scene
-from thirtyfold.predict.chain import crop
+from thirtyfold.predict.crops import cut_out, encoded
 from thirtyfold.workspace import safe_name
 
 _EVERY_SECONDS = 1.0
@@ -24,8 +24,8 @@ _WAITING = 32
 class Crops:
     """Writes each object of each second to a folder of this run's own below ``folder``, at most ``limit`` files.
 
-    Named by label, object and the source's clock: ``face_00003_000012.40.jpg``. As the folder is new, nothing is
-    ever written over. Raises :class:`UsageError` if it cannot be made.
+    Named by label, object and the source's clock: ``face_00003_000012.40.jpg``; objects with an outline are PNG, cut
+    out along it. As the folder is new, nothing is ever written over. Raises :class:`UsageError` if it cannot be made.
     """
 
     def __init__(self, folder: Path, *, limit: int, now: datetime) -> None:
@@ -49,15 +49,15 @@ class Crops:
                 self._tell(f"--crops {self.folder}: full, {self._limit} are the limit (--crops-limit)")
                 return
             self._cut_seconds[track.id] = scene.seconds
-            name = f"{safe_name(track.detected.label, limit=40)}_{track.id:05d}_{scene.seconds:09.2f}.jpg"
-            cut = crop(scene.pixels, track.detected.box_xyxy, margin_share=0.0)
+            name = f"{safe_name(track.detected.label, limit=40)}_{track.id:05d}_{scene.seconds:09.2f}"
+            cut = cut_out(scene.pixels, track.detected)
             if not cut.size:
                 continue
             if not self._free.acquire(blocking=False):
                 self._left_out += 1
                 continue
             self._taken += 1
-            self._pool.submit(self._write, self.folder / name, cut)
+            self._pool.submit(self._write, name, cut)
 
     def close(self) -> Mapping[str, object]:
         self._pool.shutdown(wait=True)
@@ -65,9 +65,10 @@ class Crops:
             self._tell(f"--crops {self.folder}: {self._left_out} objects are missing, the disk was too slow")
         return {"folder": str(self.folder), "files": self._written}
 
-    def _write(self, path: Path, cut: Pixels) -> None:
+    def _write(self, name: str, cut: Pixels) -> None:
         try:
-            write_jpeg(path, cut, durable=False)
+            suffix, data = encoded(cut)
+            files.write_bytes(self.folder / f"{name}{suffix}", data, durable=False)
             self._written += 1
         except ThirtyfoldError as error:
             # A full disk is no reason to take the picture away.

@@ -33,6 +33,8 @@ PAGE_FILES: Mapping[str, tuple[str, str]] = {
     "/live.js": ("live.js", "text/javascript; charset=utf-8"),
     "/picture.js": ("picture.js", "text/javascript; charset=utf-8"),
     "/camera.js": ("camera.js", "text/javascript; charset=utf-8"),
+    "/boxdraw.js": ("boxdraw.js", "text/javascript; charset=utf-8"),
+    "/still.js": ("still.js", "text/javascript; charset=utf-8"),
     "/webcam.js": ("webcam.js", "text/javascript; charset=utf-8"),
     "/recorder.js": ("recorder.js", "text/javascript; charset=utf-8"),
 }

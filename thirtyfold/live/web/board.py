@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from thirtyfold.drawing import Color, color_of
+from thirtyfold.drawing import Color
 from thirtyfold.live.view import LiveState
 
 
@@ -41,7 +41,7 @@ def _as_json(state: LiveState) -> dict[str, Any]:
     return {
         "source": state.source,
         "model": state.model,
-        "classes": [{"label": label, "color": _hex(color_of(label))} for label in state.classes],
+        "classes": [{"label": label, "color": _hex(state.colors.of(label))} for label in (*state.classes, *state.verdicts)],
         "fps": round(state.fps, 1),
         "age_ms": round(state.age_ms, 1),
         "lag_ms": None if state.lag_ms is None else round(state.lag_ms, 1),

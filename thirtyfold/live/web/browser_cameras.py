@@ -167,9 +167,12 @@ def _set(camera: _Camera, text: str) -> dict[str, Any] | None:
     from thirtyfold.live.web.orders import read_setting
 
     try:
-        camera.threshold = read_setting(text).threshold
+        setting = read_setting(text)
     except UsageError as error:
         return {"error": str(error)}
+    camera.threshold = setting.threshold
+    if setting.still:
+        camera.tracker = None
     return None
 
 

@@ -13,8 +13,9 @@ from thirtyfold.live.stats import Histogram, LiveResult, LiveStats
 from thirtyfold.live.view import Command, LiveState
 from thirtyfold.live.web.browser_cameras import Answered, BrowserCameras
 from thirtyfold.live.web.view import WebView
-from thirtyfold.predict.chain import full_label
+from thirtyfold.predict.chain import all_labels, full_label, verdict_labels
 from thirtyfold.predict.detectors import Detector, Model
+from thirtyfold.predict.label_colors import LabelColors, colors_for
 from thirtyfold.progress import Progress
 from thirtyfold.workspace import Dataset
 
@@ -48,6 +49,7 @@ def run_browser_cameras(
         detector = load()
         lowest = min(lowest_threshold, detector.threshold)
         run.threshold = detector.threshold
+        run.colors = colors_for(all_labels(detector), options.colors)
         cameras.start(detector, floor=lowest, reviewer=reviewer)
         progress.say(f"live: the browsers' cameras through {model} ({', '.join(detector.classes)}); Ctrl-C stops")
         message, messages, message_until = "", 0, 0.0
@@ -80,6 +82,7 @@ class _Run:
 
     def __init__(self, started_at: float) -> None:
         self.threshold = 0.0
+        self.colors = LabelColors()
         self.stats = LiveStats(started_at)
         self.model_times = Histogram()
         self.found: Counter[str] = Counter()
@@ -116,6 +119,8 @@ class _Run:
             found=self.found,
             message=message,
             messages=messages,
+            verdicts=verdict_labels(detector),
+            colors=self.colors,
         )
 
     def result(

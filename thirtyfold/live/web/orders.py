@@ -54,9 +54,10 @@ _ORDERS: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="
 
 
 class CameraSetting(_Order):
-    """What a page says to its own camera's socket, of itself alone."""
+    """What a page says to its own camera's socket, of itself alone. ``still``: these are pictures, and no film."""
 
     threshold: _Score
+    still: bool = False
 
 
 def read_setting(data: str) -> CameraSetting:

@@ -47,7 +47,7 @@ def annotate_in_browser(
     image_paths = dataset.image_paths()
     if not image_paths:
         raise DataError(f"{dataset.root}: holds no photos; take some with `thirtyfold capture {dataset.root}`")
-    with dataset.lock("annotate"):
+    with dataset.lock("annotate", progress=progress):
         bring_home(dataset, progress)
     machine_made = [path for path in image_paths if has_machine_made_labels(dataset.label_path(path))]
     paths, reasons = photos_to_open(dataset, image_paths, machine_made, options, suspects)

@@ -15,7 +15,8 @@ import numpy as np
 from thirtyfold import files
 from thirtyfold.errors import DataError, ModelError, ThirtyfoldError, UsageError
 from thirtyfold.model.data import gather
-from thirtyfold.model.export.agreement import Comparison, FormFigures, Runner, compare
+from thirtyfold.model.exams.base import load_exam
+from thirtyfold.model.export.agreement import Comparison, Figures, Runner
 from thirtyfold.model.export.keras_file import load_keras
 from thirtyfold.model.export.litert import saved_model
 from thirtyfold.model.export.made import FEWEST_CALIBRATION_PHOTOS, FULL, MAKERS, Made, Source, make_keras, spread
@@ -41,7 +42,7 @@ class ExportResult:
     form: str
     numbers: str
     size_bytes: int
-    figures: FormFigures
+    figures: Figures
     photos: int
     problems: tuple[str, ...] = ()
 
@@ -63,11 +64,10 @@ class ExportResult:
         facts: dict[str, object] = {
             "path": self.path,
             "size": f"{self.size_bytes / 1e6:.1f} MB, {self.numbers}",
-            "against Keras": f"boxes at most {figures.largest_difference_at_640:.2g} px apart (of 640), "
-            f"scores {figures.largest_score_difference:.2g}; {over}",
+            "against Keras": f"{figures.apart()}; {over}",
         }
-        if figures.mean_iou is not None:
-            facts["val mean IoU"] = f"{figures.mean_iou:.3f}"
+        if figures.quality is not None:
+            facts[f"val {figures.quality_name}"] = f"{figures.quality:.3f}"
         facts["time"] = f"{figures.ms:.1f} ms a frame on this machine"
         for problem in self.problems:
             facts["mind"] = problem
@@ -118,7 +118,8 @@ def export_run(
         theirs = make_keras(model, card.size)
         made = MAKERS[file](source) if file in MAKERS else Made(data=b"", numbers="float32", run=_served(saved))
         runners = {KERAS: theirs.run, file: made.run}
-        comparison = compare(runners, card, spread(photos.val, COMPARED_PHOTOS), progress=progress)
+        exam = load_exam(card.task)
+        comparison = exam.compare_forms(runners, card, spread(photos.val, COMPARED_PHOTOS), progress=progress)
         if file == SAVED_MODEL:
             _place_folder(saved, path)
         else:
@@ -161,12 +162,10 @@ def _check_shapes(model: Any, card: Artifact, name: str) -> None:
     """The network has to be what ``model.json`` says: converted, it would be refused only when it runs."""
     image, outputs = model.input, model.output
     expected = (None, card.size, card.size, 3)
-    last = {"scores": len(card.classes), "boxes": 4}
-    ranks = DECODERS[card.decoder].output_ranks if card.decoder in DECODERS else {}
+    decoder = DECODERS.get(card.decoder)
     fits = not isinstance(image, (list, dict)) and tuple(image.shape) == expected and isinstance(outputs, dict)
-    if not fits or not ranks or any(
-        output not in outputs or len(outputs[output].shape) != rank or outputs[output].shape[-1] != last[output]
-        for output, rank in ranks.items()
+    if decoder is None or not fits or not decoder.fits(
+        {output: tensor.shape[1:] for output, tensor in outputs.items()}, card.classes, card.decoder_options
     ):  # fmt: skip
         raise ModelError(f"{name}: is not the network that its model.json describes; copy the whole run folder")
 
@@ -188,10 +187,10 @@ def _photos(run_dir: Path, dataset: Path | None, progress: Progress) -> _Photos:
 
 
 def _int8_kind(run_dir: Path) -> str:
-    from thirtyfold.model.backbones import BACKBONES
+    from thirtyfold.model.backbones import backbone_of
 
     try:
-        return BACKBONES[read_args(run_dir).backbone].int8
+        return backbone_of(read_args(run_dir).backbone).int8
     except ModelError:
         return "dynamic"
 

@@ -6,7 +6,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -28,16 +28,47 @@ if TYPE_CHECKING:
 Runner = Callable[["Pixels"], Mapping[str, Array]]
 """One letterboxed picture, uint8 (size, size, 3), to raw outputs by name."""
 
+
+class Figures(Protocol):
+    """What is known of one form beside Keras, whatever the task: all that choosing and reporting look at.
+
+    ``ms`` is the median time of one picture, ``quality`` how good its answers are on the photos (``None``: they say
+    nothing about it), ``agrees`` whether its outputs are those of Keras but for rounding.
+    """
+
+    @property
+    def ms(self) -> float: ...
+
+    @property
+    def quality(self) -> float | None: ...
+
+    @property
+    def quality_name(self) -> str: ...
+
+    @property
+    def agrees(self) -> bool: ...
+
+    def apart(self) -> str:
+        """How far it is from Keras, in words."""
+        ...
+
+    def in_short(self) -> dict[str, float]:
+        """The largest differences, for ``model.json``."""
+        ...
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+
 # What `at_640` is about: boxes as they would be drawn on a webcam's picture.
 SIDE_PX = 640
 LARGEST_AGREEING_PX = 1.0
 # Boxes of cells that are surer than this count; where Keras says the background is, they are noise.
 _SURE = 0.1
-LARGEST_IOU_LOSS = 0.005
+LARGEST_LOSS = 0.005
 # A tenth: less can be the machine's mood.
 _FASTER = 0.9
 _BLOCKS, _RUNS_A_BLOCK = 4, 4
-_TIMED_PHOTOS = 8
+TIMED_PHOTOS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +97,24 @@ class FormFigures:
         return self.largest_difference_at_640 <= LARGEST_AGREEING_PX
 
     @property
+    def quality(self) -> float | None:
+        return self.mean_iou
+
+    @property
+    def quality_name(self) -> str:
+        return "mean IoU"
+
+    def apart(self) -> str:
+        return (
+            f"boxes at most {self.largest_difference_at_640:.2g} px apart (of 640), scores "
+            f"{self.largest_score_difference:.2g}"
+        )
+
+    def in_short(self) -> dict[str, float]:
+        names = ("largest_score_difference", "largest_box_difference_px")
+        return {name: value for name, value in self.to_dict().items() if name in names}
+
+    @property
     def largest_difference_at_640(self) -> float:
         """Of raw and of shown boxes."""
         return max(self.largest_box_difference_at_640, self.largest_shown_difference_at_640)
@@ -80,7 +129,7 @@ class Comparison:
 
     photos: int
     threshold: float
-    figures: Mapping[str, FormFigures]
+    figures: Mapping[str, Figures]
 
 
 @dataclass(slots=True)
@@ -124,10 +173,10 @@ def compare(
             placement = Placement(size=artifact.size, scale=scale, offset_xy=offset_xy, image_wh=image_wh)
             _add(gaps, runners, square, sample, placement, artifact)
             scales.append(scale)
-            if len(squares) < _TIMED_PHOTOS:
+            if len(squares) < TIMED_PHOTOS:
                 squares.append(square)
     if not squares:
-        squares = _noise(artifact.size)
+        squares = noise(artifact.size)
         placement = Placement(
             size=artifact.size, scale=1.0, offset_xy=(0.0, 0.0), image_wh=(artifact.size, artifact.size)
         )
@@ -136,7 +185,7 @@ def compare(
     judged = {file: gap.judged for file, gap in gaps.items()}
     threshold = best_threshold(judged[LITERT if LITERT in judged else KERAS])
     times_ms = time_runners(runners, squares)
-    figures = {}
+    figures: dict[str, Figures] = {}
     for file, gap in gaps.items():
         measured = measure(gap.judged, threshold)
         shown, alone = _shown_difference(gap.judged, judged[KERAS], scales, threshold)
@@ -170,7 +219,7 @@ def time_runners(runners: Mapping[str, Runner], squares: Sequence[Pixels]) -> di
     return {file: statistics.median(times) for file, times in times_ms.items()}
 
 
-def choose_form(figures: Mapping[str, FormFigures], *, chosen_on_val: bool) -> tuple[str, str]:
+def choose_form(figures: Mapping[str, Figures], *, chosen_on_val: bool) -> tuple[str, str]:
     """The file that runs, and why: int8 only where it costs next to nothing and gains something.
 
     ``chosen_on_val``: the figures are of validation photos. Nothing is chosen by photos that were trained on.
@@ -178,17 +227,18 @@ def choose_form(figures: Mapping[str, FormFigures], *, chosen_on_val: bool) -> t
     if LITERT_INT8 not in figures:
         return LITERT, "there is no int8 form"
     exact, int8 = figures[LITERT], figures[LITERT_INT8]
-    if not chosen_on_val or exact.mean_iou is None or int8.mean_iou is None:
-        return LITERT, "no object in the validation photos to judge int8 by"
-    if exact.mean_iou == 0:
-        return LITERT, "it finds no object in the validation photos, so there is nothing to judge int8 by"
-    loss = exact.mean_iou - int8.mean_iou
-    if loss > LARGEST_IOU_LOSS:
-        return LITERT, f"int8 loses {loss:.4f} of the validation mean IoU, more than {LARGEST_IOU_LOSS}"
+    name = exact.quality_name
+    if not chosen_on_val or exact.quality is None or int8.quality is None:
+        return LITERT, "the validation photos hold nothing to judge int8 by"
+    if exact.quality == 0:
+        return LITERT, f"its {name} on the validation photos is 0, so there is nothing to judge int8 by"
+    loss = exact.quality - int8.quality
+    if loss > LARGEST_LOSS:
+        return LITERT, f"int8 loses {loss:.4f} of the validation {name}, more than {LARGEST_LOSS}"
     times = f"{int8.ms:.1f} ms a frame against {exact.ms:.1f}"
     if int8.ms > exact.ms * _FASTER:
         return LITERT, f"int8 is not faster here: {times}"
-    return LITERT_INT8, f"int8 is faster here: {times}; the validation mean IoU falls by {max(loss, 0):.4f}"
+    return LITERT_INT8, f"int8 is faster here: {times}; the validation {name} falls by {max(loss, 0):.4f}"
 
 
 def _add(
@@ -225,6 +275,7 @@ def _shown_difference(
     return largest, alone
 
 
-def _noise(size: int) -> list[Pixels]:
+def noise(size: int) -> list[Pixels]:
+    """Squares to compare on where there are no photos."""
     random = np.random.default_rng(0)
-    return [random.integers(0, 256, (size, size, 3), np.uint8) for _ in range(_TIMED_PHOTOS)]
+    return [random.integers(0, 256, (size, size, 3), np.uint8) for _ in range(TIMED_PHOTOS)]

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from thirtyfold.datasets.pixels import read_pixels
 from thirtyfold.errors import FileDataError
-from thirtyfold.images import letterbox
 from thirtyfold.model.export import litert
 from thirtyfold.model.export.agreement import Runner
 from thirtyfold.model.export.keras_file import keras_bytes
 from thirtyfold.model.export.onnx_file import OnnxRunner, to_onnx
 from thirtyfold.predict.artifact import Artifact, FormFile
 from thirtyfold.predict.forms import KERAS, LITERT, LITERT_FLOAT16, LITERT_INT8, ONNX
+from thirtyfold.predict.prepare import prepared_square
 from thirtyfold.predict.runtime import Predictor, thread_count
 from thirtyfold.sample import Sample
 
@@ -119,7 +119,7 @@ def _squares(source: Source) -> list[Pixels]:
     squares = []
     for sample in spread(source.train, CALIBRATION_PHOTOS):
         try:
-            squares.append(letterbox(read_pixels(sample), source.artifact.size)[0])
+            squares.append(prepared_square(read_pixels(sample), source.artifact.size, source.artifact.prepare)[0])
         except FileDataError:
             continue  # named when it was read for training
     return squares

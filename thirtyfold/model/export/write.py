@@ -9,7 +9,8 @@ from typing import Any
 
 from thirtyfold import files
 from thirtyfold.errors import DataError, UsageError
-from thirtyfold.model.export.agreement import LARGEST_AGREEING_PX, Comparison, choose_form, compare
+from thirtyfold.model.exams.base import Exam
+from thirtyfold.model.export.agreement import Comparison, choose_form
 from thirtyfold.model.export.litert import saved_model
 from thirtyfold.model.export.made import FEWEST_CALIBRATION_PHOTOS, FULL, MAKERS, Made, Source, make_keras, spread
 from thirtyfold.model.machine import machine_facts
@@ -39,13 +40,14 @@ def export_model(
     val: Sequence[Sample],
     train: Sequence[Sample],
     int8: str,
+    exam: Exam,
     progress: Progress = SILENT,
 ) -> Exported:
     """Write every form of a trained model into its run folder, compare them, and choose the one that runs.
 
     ``artifact`` says what the model is; its forms and metrics are still missing. ``int8`` is ``dynamic`` or
-    ``full``, as suits the backbone. The comparison is on ``val``; without any on photos of ``train``, and then
-    float runs. Of a form that can't be made, or is far from Keras, ``progress`` hears; only ``model.keras`` and
+    ``full``, as suits the backbone; ``exam`` is how a model of the task is judged. The comparison is on ``val``;
+    without any on photos of ``train``, and then float runs. Of a form that can't be made, or is far from Keras, ``progress`` hears; only ``model.keras`` and
     ``model.tflite`` have to be there. Raises :class:`DataError` and :class:`UsageError` if a folder can't be
     written: the trained weights stay, and ``train --resume`` goes on here.
     """
@@ -72,7 +74,7 @@ def export_model(
         )
     photos = spread(val or train, COMPARED_PHOTOS)
     runners = {file: form.run for file, form in made.items()}
-    comparison = compare(runners, artifact, photos, progress=progress)
+    comparison = exam.compare_forms(runners, artifact, photos, progress=progress)
     problems += disagreements(comparison, made)
     runs, because = choose_form(comparison.figures, chosen_on_val=bool(val))
     for problem in problems:
@@ -94,10 +96,9 @@ def export_model(
 
 
 def disagreements(comparison: Comparison, made: Mapping[str, Made]) -> list[str]:
-    """A sentence for each form of 32-bit numbers whose boxes are not those of Keras."""
+    """A sentence for each form of 32-bit numbers whose answers are not those of Keras."""
     return [
-        f"{file}: its boxes are up to {figures.largest_difference_at_640:.1f} px (of 640) from those of Keras, more "
-        f"than {LARGEST_AGREEING_PX:g}; do not rely on it, and please report it"
+        f"{file}: differs from Keras by more than rounding ({figures.apart()}); do not rely on it, and please report it"
         for file, figures in comparison.figures.items()
         if made[file].numbers == "float32" and not figures.agrees
     ]
@@ -117,9 +118,7 @@ def comparison_dict(comparison: Comparison, made: Mapping[str, Made], *, part: s
 
 
 def _in_short(comparison: Comparison) -> dict[str, Any]:
-    figures = comparison.figures[LITERT].to_dict()
-    names = ("largest_score_difference", "largest_box_difference_px")
-    return {"photos": comparison.photos, **{name: figures[name] for name in names}}
+    return {"photos": comparison.photos, **comparison.figures[LITERT].in_short()}
 
 
 def _first_line(error: Exception) -> str:

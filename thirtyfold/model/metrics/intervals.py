@@ -11,7 +11,7 @@ nothing goes wrong, is everything all right?", 1983), and that is what is said t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -58,18 +58,35 @@ class Intervals:
 
 def bootstrap(judged: Sequence[Judged], tallies: Sequence[Tally], hits: Sequence[Hits]) -> Intervals:
     """Intervals for photos, their counts at the threshold, and the boxes of each label."""
+    work = sum(len(of_label.scores) for of_label in hits) * 10
+    return bootstrap_figures(
+        [item.sample.session for item in judged],
+        lambda weights: {**_at_threshold(weights, tallies), **_precisions(weights, hits)},
+        draws=max(_FEWEST_DRAWS, min(DRAWS, _MOST_WORK // max(work, 1))),
+    )
+
+
+def bootstrap_figures(
+    sessions: Sequence[str | None],
+    figures_of: Callable[[NDArray[np.float64]], Mapping[str, NDArray[np.float64]]],
+    *,
+    draws: int = DRAWS,
+) -> Intervals:
+    """Intervals of any figures of photos, whose ``sessions`` are given.
+
+    ``figures_of`` takes how often each photo counts in each draw, (draws, photos), to the figures of the draws,
+    (draws,) by name; not a number where a draw has none.
+    """
     import numpy as np
 
-    by, groups, note = _what_to_draw([item.sample.session for item in judged])
+    by, groups, note = _what_to_draw(sessions)
     if by == "nothing":
         return Intervals(bounds={}, by=by, groups=len(set(groups)), draws=0, note=note)
     names = sorted(set(groups))
-    work = sum(len(of_label.scores) for of_label in hits) * 10
-    draws = max(_FEWEST_DRAWS, min(DRAWS, _MOST_WORK // max(work, 1)))
     drawn = np.random.default_rng(_SEED).multinomial(len(names), [1 / len(names)] * len(names), size=draws)
     place = {name: number for number, name in enumerate(names)}
     weights = drawn[:, [place[group] for group in groups]].astype(np.float64)  # (draws, photos)
-    figures = {**_at_threshold(weights, tallies), **_precisions(weights, hits)}
+    figures = figures_of(weights)
     bounds = {name: _bounds(values, len(names)) for name, values in figures.items()}
     return Intervals(
         bounds={name: pair for name, pair in bounds.items() if pair is not None},

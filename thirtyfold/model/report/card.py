@@ -8,49 +8,82 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from thirtyfold.predict.artifact import Artifact
 
-_METRICS = (
-    ("ap", "mAP@[.5:.95]", "AP, IoU 0.50 to 0.95"),
-    ("ap50", "AP@50", "AP at IoU 0.5"),
-    ("mean_iou", "mean_iou", "mean IoU, a missed object counts as 0"),
-    ("f1", "f1", "F1 at the model's threshold"),
-)
-_ROWS = (
-    ("mean IoU", "mean_iou"), ("found at IoU 0.5", "found"), ("precision", "precision"), ("F1", "f1"),
-    ("AP50", "ap50"), ("AP75", "ap75"), ("AP 0.5 to 0.95", "ap"), ("false boxes a photo", "false_positives_per_photo"),
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardWords:
+    """What a card says of the models of one task.
+
+    ``pipeline_tag`` and ``task_name`` are the Hub's, ``metrics`` (key, the Hub's type, name) what stands in its
+    front matter, ``rows`` (title, key) in the table. ``does`` is a sentence with ``{classes}``, ``{heads}`` and
+    ``{backbone}`` to be filled in. ``use`` and ``not_for`` are paragraphs, ``limits`` items of a list.
+    """
+
+    pipeline_tag: str
+    task_name: str
+    metrics: tuple[tuple[str, str, str], ...]
+    rows: tuple[tuple[str, str], ...]
+    does: str
+    use: str
+    not_for: str
+    limits: tuple[str, ...] = ()
+    shows_from_threshold: bool = False
+
+
+DETECTOR_WORDS = CardWords(
+    pipeline_tag="object-detection",
+    task_name="Object Detection",
+    metrics=(
+        ("ap", "mAP@[.5:.95]", "AP, IoU 0.50 to 0.95"),
+        ("ap50", "AP@50", "AP at IoU 0.5"),
+        ("mean_iou", "mean_iou", "mean IoU, a missed object counts as 0"),
+        ("f1", "f1", "F1 at the model's threshold"),
+    ),
+    rows=(
+        ("mean IoU", "mean_iou"), ("found at IoU 0.5", "found"), ("precision", "precision"), ("F1", "f1"),
+        ("AP50", "ap50"), ("AP75", "ap75"), ("AP 0.5 to 0.95", "ap"),
+        ("false boxes a photo", "false_positives_per_photo"),
+    ),
+    does="Finds {classes} in pictures: a two-head detector ({heads} heads, class and box) on the backbone {backbone}, "
+    "trained by thirtyfold.",
+    use="Finding these objects in pictures like those it was trained on: the same cameras, rooms and kinds of "
+    "scene. It was made from few photos; outside of what they show, what it says is a guess.",
+    not_for="Not for watching, identifying or judging people who have not agreed to it, and for nothing where a missed "
+    "or invented object does harm.",
+    shows_from_threshold=True,
 )  # fmt: skip
 _PARTS = (("test", "test photos"), ("val", "validation photos"))
 
 
-def model_card(name: str, artifact: Artifact, notes: tuple[str, ...] = ()) -> str:
+def model_card(name: str, artifact: Artifact, notes: tuple[str, ...] = (), *, words: CardWords = DETECTOR_WORDS) -> str:
     """The card's text. ``notes`` are sentences on what the figures are worth."""
     training = artifact.training
     dataset = str(training.get("dataset") or "the author's photos")
     options = training["options"]
+    does = words.does.format(
+        classes=_text(", ".join(artifact.classes)), heads=_text(options["heads"]), backbone=_text(options["backbone"])
+    )
     return "\n".join(
         [
             "---",
             "# license: yours to choose, and the licences of the photos to respect; see `license` in the Hub's docs",
-            _front_matter(name, artifact, dataset),
+            _front_matter(name, artifact, dataset, words),
             "---",
             "",
             f"# {_text(name)}",
             "",
-            f"Finds {_text(', '.join(artifact.classes))} in pictures: a two-head detector ({_text(options['heads'])} "
-            f"heads, class and box) on the backbone {_text(options['backbone'])}, trained by "
-            "thirtyfold. Input: one letterboxed RGB picture, uint8, "
+            f"{does} Input: one letterboxed RGB picture, uint8, "
             f"{artifact.size} × {artifact.size}; the preprocessing is in the model.",
             "",
             "## Intended use",
             "",
-            "Finding these objects in pictures like those it was trained on: the same cameras, rooms and kinds of "
-            "scene. It was made from few photos; outside of what they show, what it says is a guess.",
+            words.use,
             "",
-            "Not for watching, identifying or judging people who have not agreed to it, and for nothing where a missed "
-            "or invented object does harm.",
+            words.not_for,
             "",
             "## Data",
             "",
@@ -67,19 +100,18 @@ def model_card(name: str, artifact: Artifact, notes: tuple[str, ...] = ()) -> st
             "",
             "## How good it is",
             "",
-            _figures(artifact.metrics),
+            _figures(artifact.metrics, words),
             "",
             *(f"- {_text(note[0].upper() + note[1:])}." for note in notes),
-            f"- Boxes count from a score of {artifact.score_threshold:.2f}"
-            + (", chosen on the validation photos." if "val" in artifact.metrics else "."),
-            f"- {_text(_about_scores(artifact))}",
+            *_about_scores(artifact, words),
             "",
             "## Limits",
             "",
             "- It knows the people, rooms and cameras of its training photos. Others were not measured.",
             "- The intervals are about chance among the photos held out, not about other places and people.",
             f"- Pictures are shrunk to {artifact.size} px first: objects far away become too small to be found.",
-            *_size_limits(artifact.metrics),
+            *(_size_limits(artifact.metrics) if words is DETECTOR_WORDS else ()),
+            *(f"- {limit}" for limit in words.limits),
             "",
             "## How to run it",
             "",
@@ -96,7 +128,7 @@ def model_card(name: str, artifact: Artifact, notes: tuple[str, ...] = ()) -> st
     )
 
 
-def _front_matter(name: str, artifact: Artifact, dataset: str) -> str:
+def _front_matter(name: str, artifact: Artifact, dataset: str, words: CardWords) -> str:
     import yaml
 
     results = []
@@ -106,12 +138,12 @@ def _front_matter(name: str, artifact: Artifact, dataset: str) -> str:
         figures = artifact.metrics[part]
         measured = [
             {"type": kind, "name": title, "value": round(float(figures[key]), 4), "verified": False}
-            for key, kind, title in _METRICS
+            for key, kind, title in words.metrics
             if figures.get(key) is not None
         ]
         results.append(
             {
-                "task": {"type": "object-detection", "name": "Object Detection"},
+                "task": {"type": words.pipeline_tag, "name": words.task_name},
                 "dataset": {
                     "name": dataset,
                     "type": "private",
@@ -124,16 +156,16 @@ def _front_matter(name: str, artifact: Artifact, dataset: str) -> str:
     options = artifact.training["options"]
     front = {
         "library_name": "keras",
-        "pipeline_tag": "object-detection",
-        "tags": ["object-detection", "thirtyfold", "litert", str(options["backbone"]), f"{options['heads']}-heads"],
-        "metrics": [kind for _, kind, _ in _METRICS],
+        "pipeline_tag": words.pipeline_tag,
+        "tags": [words.pipeline_tag, "thirtyfold", "litert", str(options["backbone"]), f"{options['heads']}-heads"],
+        "metrics": [kind for _, kind, _ in words.metrics],
         "model-index": [{"name": name, "results": results}],
     }
     dumped: str = yaml.safe_dump(front, sort_keys=False, allow_unicode=False, width=10_000)
     return dumped.rstrip()
 
 
-def _figures(metrics: Mapping[str, Any]) -> str:
+def _figures(metrics: Mapping[str, Any], words: CardWords) -> str:
     parts = [(title, metrics[part]) for part, title in _PARTS if part in metrics]
     if not parts:
         return "It was not measured: there were no photos beside those it was trained on."
@@ -141,7 +173,7 @@ def _figures(metrics: Mapping[str, Any]) -> str:
         "| | " + " | ".join(f"{title} ({figures['photos']})" for title, figures in parts) + " |",
         "|---" * (len(parts) + 1) + "|",
     ]
-    for title, key in _ROWS:
+    for title, key in words.rows:
         cells = [_cell(figures.get(key), figures["intervals"].get(key)) for _, figures in parts]
         lines.append(f"| {title} | {' | '.join(cells)} |")
     about = [f"95 % intervals of the {title}: {_about_intervals(figures['intervals'])}." for title, figures in parts]
@@ -159,9 +191,12 @@ def _cell(value: float | None, bounds: list[float] | None) -> str:
     return f"{value:.3f}" + (f" ({bounds[0]:.3f} to {bounds[1]:.3f})" if bounds else "")
 
 
-def _about_scores(artifact: Artifact) -> str:
+def _about_scores(artifact: Artifact, words: CardWords) -> list[str]:
+    if not words.shows_from_threshold:
+        return []
+    chosen = ", chosen on the validation photos." if "val" in artifact.metrics else "."
     note = str(artifact.calibration.get("note") or "not calibrated")
-    return f"Scores: {note}."
+    return [f"- Boxes count from a score of {artifact.score_threshold:.2f}{chosen}", f"- {_text(f'Scores: {note}.')}"]
 
 
 def _size_limits(metrics: Mapping[str, Any]) -> list[str]:

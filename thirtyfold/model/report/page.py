@@ -15,7 +15,7 @@ from typing import Any
 
 from thirtyfold.images import encode_jpeg
 from thirtyfold.model.metrics.labels import ANY
-from thirtyfold.model.report.pictures import Tile
+from thirtyfold.model.report.tiles import Tile
 
 _JPEG_QUALITY = 82
 _MOST_SESSIONS = 60
@@ -59,18 +59,43 @@ class Gallery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Big:
+    """A large figure at the top: its text, what it is, and what stands small below."""
+
+    value: str
+    title: str
+    below: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table under a title. A cell of two lines has the second one small. ``note`` stands below it."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Everything on the page. ``detail`` are the figures that tiles, labels and sessions are shown of."""
+    """Everything on the page. ``rows`` and ``detail`` are figures of boxes, ``detail`` those that tiles, labels and
+    sessions are shown of; other tasks bring their ``bigs`` and ``tables``. ``key`` says what the colours of the
+    galleries mean.
+    """
 
     title: str
     lead: str
     statements: Sequence[Statement]
-    rows: Sequence[Row]
+    rows: Sequence[Row] = ()
     detail_name: str = ""
     detail: Mapping[str, Any] = field(default_factory=dict)
     plots: Sequence[Plot] = ()
     galleries: Sequence[Gallery] = ()
     facts: Sequence[tuple[str, Mapping[str, str]]] = ()
+    bigs: Sequence[Big] = ()
+    tables: Sequence[Table] = ()
+    key: str = "Truth is white, predictions have the colour of their label."
 
 
 def page_html(page: Page) -> str:
@@ -93,11 +118,12 @@ def page_html(page: Page) -> str:
 {"".join(_statement(statement) for statement in page.statements)}
 </header>
 <main>
-{_figures(page)}
+{_figures(page) if page.rows else ""}
 {_by_label(page)}
 {_by_session(page)}
+{"".join(_any_table(table) for table in page.tables)}
 {_plots(page)}
-{"".join(_gallery(gallery) for gallery in page.galleries)}
+{"".join(_gallery(gallery, page.key) for gallery in page.galleries)}
 {_facts(page)}
 </main>
 </body>
@@ -121,7 +147,12 @@ def _statement(statement: Statement) -> str:
 
 def _tiles(page: Page) -> str:
     if not page.detail:
-        return ""
+        bigs = (
+            f"<li><b>{escape(big.value)}</b>{escape(big.title)}<span>{escape(big.below) or '&nbsp;'}</span></li>"
+            for big in page.bigs
+        )
+        what = f'<p class="quiet">{escape(page.detail_name)}</p>' if page.bigs and page.detail_name else ""
+        return f'{what}<ul class="tiles">{"".join(bigs)}</ul>' if page.bigs else ""
     shown = (
         ("mean IoU", "mean_iou", ".3f"), ("found at IoU 0.5", "found", ".0%"), ("AP50", "ap50", ".3f"),
         ("AP 0.5 to 0.95", "ap", ".3f"), ("precision", "precision", ".3f"),
@@ -171,7 +202,7 @@ def _figures(page: Page) -> str:
     head = "".join(f'<th scope="col">{title}</th>' for _, title, _ in columns)
     named: dict[str, list[str]] = {}
     for row in page.rows:
-        named.setdefault(_about_intervals(row.figures["intervals"]), []).append(row.name)
+        named.setdefault(about_intervals(row.figures["intervals"]), []).append(row.name)
     notes = [f"{', '.join(names)}: {note}" for note, names in named.items()]
     return (
         f'<section><h2>Figures</h2><div class="scroll"><table><thead><tr><td></td>{head}</tr></thead>'
@@ -182,7 +213,8 @@ def _figures(page: Page) -> str:
     )
 
 
-def _about_intervals(intervals: Mapping[str, Any]) -> str:
+def about_intervals(intervals: Mapping[str, Any]) -> str:
+    """What was drawn for the intervals, in words."""
     if intervals["by"] == "nothing":
         return f"no intervals; {intervals['note']}."
     drawn = f"intervals by bootstrap over {intervals['groups']} {intervals['by']}, {intervals['draws']:,} draws"
@@ -259,6 +291,26 @@ def _table(
     return f'<div class="{kind}"><table><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
+def _any_table(table: Table) -> str:
+    head = "".join(f'<th scope="col">{escape(title)}</th>' for title in table.columns[1:])
+    rows = []
+    for first, *cells in table.rows:
+        rest = "".join(f"<td>{_cell(cell)}</td>" for cell in cells)
+        rows.append(f'<tr><th scope="row">{_cell(first)}</th>{rest}</tr>')
+    kind = "scroll tall" if len(table.rows) > _MOST_LABELS // 3 else "scroll"
+    note = f'<p class="quiet">{escape(table.note)}</p>' if table.note else ""
+    return (
+        f'<section><h2>{escape(table.title)}</h2><div class="{kind}"><table><thead><tr>'
+        f"<td>{escape(table.columns[0])}</td>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        f"{note}</section>"
+    )
+
+
+def _cell(text: str) -> str:
+    first, _, small = text.partition("\n")
+    return escape(first) + (f"<small>{escape(small)}</small>" if small else "")
+
+
 def _plots(page: Page) -> str:
     if not page.plots:
         return ""
@@ -270,13 +322,13 @@ def _plots(page: Page) -> str:
     return f'<section><h2>Plots</h2><div class="plots">{figures}</div></section>'
 
 
-def _gallery(gallery: Gallery) -> str:
+def _gallery(gallery: Gallery, key: str) -> str:
     if not gallery.tiles:
         return ""
     figures = []
     for tile in gallery.tiles:
-        name = escape(tile.item.sample.image_path.name)
-        session = f" · session {escape(tile.item.sample.session)}" if tile.item.sample.session else ""
+        name = escape(tile.name)
+        session = f" · session {escape(tile.session)}" if tile.session else ""
         part = " · a part of the photo, enlarged" if tile.zoomed else ""
         data = _data_uri(encode_jpeg(tile.pixels, quality=_JPEG_QUALITY), "jpeg")
         figures.append(
@@ -284,8 +336,8 @@ def _gallery(gallery: Gallery) -> str:
             f"{escape(tile.caption)}{session}{part}</figcaption></figure>"
         )
     return (
-        f'<section><h2>{escape(gallery.title)}</h2><p class="quiet">Truth is white, predictions have the colour of '
-        f'their label.</p><div class="gallery">{"".join(figures)}</div></section>'
+        f'<section><h2>{escape(gallery.title)}</h2><p class="quiet">{escape(key)}</p>'
+        f'<div class="gallery">{"".join(figures)}</div></section>'
     )
 
 

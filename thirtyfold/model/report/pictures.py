@@ -8,35 +8,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from thirtyfold.datasets.pixels import read_pixels
 from thirtyfold.drawing import TRUTH_COLOR, Color, color_of, draw_text
 from thirtyfold.errors import FileDataError
 from thirtyfold.images import Pixels
 from thirtyfold.model.evaluate import FOUND_IOU, Judged, tally
+from thirtyfold.model.report.tiles import MOST_TILES, TILE_WH, Tile, resized
 from thirtyfold.predict.matching import match
 from thirtyfold.sample import Annotation, BoxXyxy
 
-MOST_TILES = 24
-TILE_WH = (480, 360)
 # A box with a side below it, in pixels of the tile, is enlarged to it, up to so much.
 _LEGIBLE_PX = 72
 _LARGEST_ZOOM = 10.0
 _NAMED_PX = 60
-_BACKGROUND = 24
-_SHEET_SCALE = 2 / 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tile:
-    """One photo to show: ``pixels`` of at most :data:`TILE_WH`; ``zoomed`` where it is a part of the photo."""
-
-    item: Judged
-    pixels: Pixels
-    quality: float
-    zoomed: bool
-    caption: str
 
 
 def worst_tiles(judged: Sequence[Judged], threshold: float) -> list[Tile]:
@@ -59,28 +44,6 @@ def quality(item: Judged, threshold: float) -> float:
     return counts.iou / most if most else 1.0
 
 
-def sheet_png(tiles: Sequence[Tile], *, columns: int = 4) -> bytes:
-    """All tiles on one sheet, as PNG."""
-    import cv2
-    import numpy as np
-
-    width, height = TILE_WH[0], TILE_WH[1] + 26
-    cells = []
-    for tile in tiles:
-        cell = np.full((height, width, 3), _BACKGROUND, np.uint8)
-        rows, across = tile.pixels.shape[:2]
-        top, left = (TILE_WH[1] - rows) // 2, (width - across) // 2
-        cell[top : top + rows, left : left + across] = tile.pixels
-        name = tile.item.sample.image_path.name
-        draw_text(cell, f"{name}  {tile.caption}", (4, height - 4), background=(_BACKGROUND,) * 3)
-        cells.append(cell)
-    cells += [np.full((height, width, 3), _BACKGROUND, np.uint8)] * (-len(cells) % columns)
-    rows_of_cells = [np.hstack(cells[start : start + columns]) for start in range(0, len(cells), columns)]
-    sheet = cv2.resize(np.vstack(rows_of_cells), None, fx=_SHEET_SCALE, fy=_SHEET_SCALE, interpolation=cv2.INTER_AREA)
-    _, data = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
-    return data.tobytes()
-
-
 def _tiles(items: Sequence[Judged], threshold: float) -> list[Tile]:
     tiles: list[Tile] = []
     for item in items:
@@ -101,7 +64,7 @@ def _tile(item: Judged, pixels: Pixels, threshold: float) -> Tile:
     zoomed = window != (0, 0, width, height)
     left, top, right, bottom = window
     scale = min(TILE_WH[0] / (right - left), TILE_WH[1] / (bottom - top))
-    canvas = _resized(pixels[top:bottom, left:right], scale)
+    canvas = resized(pixels[top:bottom, left:right], scale)
     for annotation in item.truths:
         _frame(canvas, _moved(annotation.box_xyxy, left, top, scale), TRUTH_COLOR, 1)
     for annotation in shown:
@@ -118,7 +81,13 @@ def _tile(item: Judged, pixels: Pixels, threshold: float) -> Tile:
     caption = f"{counts.hits} of {counts.objects} found" if counts.objects else "nothing there"
     caption += f", {false} false" if false else ""
     caption += f", IoU {counts.iou / counts.objects:.2f}" if counts.objects else ""
-    return Tile(item=item, pixels=canvas, quality=quality(item, threshold), zoomed=zoomed, caption=caption)
+    return Tile(
+        name=item.sample.image_path.name,
+        session=item.sample.session,
+        pixels=canvas,
+        zoomed=zoomed,
+        caption=caption,
+    )
 
 
 def window_of(
@@ -158,17 +127,6 @@ def _short_side(box_xyxy: BoxXyxy) -> float:
 def _moved(box_xyxy: BoxXyxy, left: int, top: int, scale: float) -> BoxXyxy:
     x1, y1, x2, y2 = box_xyxy
     return ((x1 - left) * scale, (y1 - top) * scale, (x2 - left) * scale, (y2 - top) * scale)
-
-
-def _resized(pixels: Pixels, scale: float) -> Pixels:
-    import cv2
-    import numpy as np
-
-    height, width = pixels.shape[:2]
-    size_wh = max(1, round(width * scale)), max(1, round(height * scale))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    # A canvas of its own, in one piece: OpenCV draws into nothing else.
-    return np.ascontiguousarray(cv2.resize(pixels, size_wh, interpolation=how)).astype(np.uint8)
 
 
 def _frame(canvas: Pixels, box_xyxy: BoxXyxy, ink: Color, thickness: int) -> None:

@@ -11,19 +11,25 @@ from thirtyfold.drawing import PALETTE
 from thirtyfold.model.metrics.coco import RECALL_POINTS
 from thirtyfold.model.metrics.labels import ANY
 from thirtyfold.model.metrics.part import IOU_BINS
+from thirtyfold.model.metrics.recognition import FARS, Roc
 from thirtyfold.model.metrics.reliability import BINS, Reliability
 
 _DPI = 120
 _BLUE, _RED, _GREEN = "#0072b2", "#d55e00", "#009e73"
 _MOST_CURVES = 10
+_MOST_NUMBERED = 24
 _LONGEST_NAME = 22
+_LOWEST_FAR = 1e-4
+_COSINE_BINS = 40
 
 
 def curves_png(rows: Sequence[Mapping[str, float]]) -> bytes:
     """Losses and validation scores over the epochs. ``rows`` are those of ``results.csv``."""
     figure, (left, right) = _figure(7.6, 3.2, columns=2)
     epochs = [row["epoch"] for row in rows]
-    for name, style in (("loss", "-"), ("class_loss", "--"), ("box_loss", ":")):
+    losses = [name for name in rows[-1] if name.endswith("loss")] if rows else []
+    for number, name in enumerate(losses):
+        style = ("-", "--", ":", "-.")[number % 4]
         left.plot(epochs, [row.get(name, math.nan) for row in rows], style, label=name.replace("_", " "))
     left.set(xlabel="epoch", title="training loss", yscale="log")
     scores = [name for name in rows[-1] if name.startswith("val_")] if rows else []
@@ -58,8 +64,10 @@ def precision_recall_png(curves: Mapping[str, Sequence[float]], ap50: Mapping[st
     return _png(figure)
 
 
-def confusion_png(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> bytes:
-    """Truth down, prediction across; shaded by the share of the row."""
+def confusion_png(labels: Sequence[str], counts: Sequence[Sequence[int]], *, nothing: bool = True) -> bytes:
+    """Truth down, prediction across; shaded by the share of the row. ``nothing``: the last of the labels is that there
+    is no object. Of many labels no numbers are written.
+    """
     import numpy as np
 
     table = np.asarray(counts, np.float64)
@@ -72,7 +80,10 @@ def confusion_png(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> byt
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="predicted", ylabel="truth")
     axes.grid(visible=False)
-    corner = len(names) - 1
+    corner = len(names) - 1 if nothing else -1
+    if len(names) > _MOST_NUMBERED:
+        axes.tick_params(labelsize=max(3, min(7, 240 // len(names))))
+        return _png(figure)
     for row in range(len(names)):
         for column in range(len(names)):
             text = "–" if row == column == corner else f"{int(table[row, column])}"
@@ -119,6 +130,65 @@ def reliability_png(after: Reliability, before: Reliability | None) -> bytes:
     for handle in legend.legend_handles:
         if hasattr(handle, "set_sizes"):
             handle.set_sizes([30])
+    return _png(figure)
+
+
+def roc_png(curves: Mapping[str, Roc]) -> bytes:
+    """True- over false-accept rate, a line a name, the false ones on a logarithmic axis."""
+    figure, axes = _figure(4.6, 3.6)
+    for number, (name, roc) in enumerate(curves.items()):
+        axes.step(
+            [max(float(value), _LOWEST_FAR) for value in roc.far],
+            roc.tar,
+            where="post",
+            label=name,
+            color=_color(number),
+        )
+    for rate in FARS.values():
+        axes.axvline(rate, color="grey", linestyle=":", linewidth=1)
+    axes.set(
+        xscale="log",
+        xlim=(_LOWEST_FAR, 1),
+        ylim=(0, 1.02),
+        xlabel="two people taken for one (false-accept rate)",
+        ylabel="one person accepted",
+    )
+    if len(curves) > 1:
+        axes.legend(frameon=False, fontsize=8, loc="lower right")
+    return _png(figure)
+
+
+def similarities_png(same: Sequence[float], different: Sequence[float], threshold: float) -> bytes:
+    """Histograms of cosines, each kind as shares of its own number."""
+    figure, axes = _figure(4.6, 3.6)
+    for values, name, its_color in ((different, "other people", _RED), (same, "the same person", _BLUE)):
+        if values:
+            weights = [1 / len(values)] * len(values)
+            axes.hist(values, bins=_COSINE_BINS, range=(-1, 1), weights=weights, alpha=0.6, color=its_color, label=name)
+    axes.axvline(threshold, color="black", linewidth=1)
+    low = min((*same, *different, threshold), default=-1.0)
+    axes.set(xlim=(max(-1.0, low - 0.1), 1.02), xlabel="cosine", ylabel="share")
+    axes.legend(frameon=False, fontsize=8, loc="upper left")
+    return _png(figure)
+
+
+def stacked_png(counts: Mapping[str, Mapping[str, int]], colors: Sequence[str]) -> bytes:
+    """A bar a name, made of the same pieces in the same order, each with its count in it; ``colors`` are theirs."""
+    figure, axes = _figure(7.6, 0.62 * len(counts) + 1.3)
+    pieces = list(next(iter(counts.values())))
+    names = [_short(name) for name in counts]
+    left = [0] * len(names)
+    for piece, color in zip(pieces, colors, strict=True):
+        widths = [of_name[piece] for of_name in counts.values()]
+        if not any(widths):
+            continue
+        bars = axes.barh(range(len(names)), widths, left=left, color=color, label=piece)
+        axes.bar_label(bars, [str(width) if width else "" for width in widths], label_type="center", fontsize=8)
+        left = [at + width for at, width in zip(left, widths, strict=True)]
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.grid(visible=False)
+    axes.legend(frameon=False, ncols=len(pieces), loc="upper left", bbox_to_anchor=(0, -0.12), fontsize=8)
     return _png(figure)
 
 

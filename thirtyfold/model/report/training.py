@@ -28,14 +28,14 @@ def training_page(run_dir: Path, artifact: Artifact, evaluation: Evaluation) -> 
             f"them copies), {training['epochs_done']} epochs, the best was epoch {training['best_epoch']}. Boxes are "
             f"shown from a score of {artifact.score_threshold:.2f}."
         ),
-        statements=[split_statement(training), *_left_out(training), *evaluation_statements(evaluation)],
+        statements=[split_statement(training), *left_out_statements(training), *evaluation_statements(evaluation)],
         rows=[
             Row(name=PART_NAMES[name], figures=figures.figures, threshold_from="" if name == "test" else "chosen here")
             for name, figures in evaluation.parts.items()
         ],
         detail_name=PART_NAMES.get(part, ""),
         detail=evaluation.parts[part].figures if part else {},
-        facts=_facts(artifact),
+        facts=run_facts(artifact),
     )
 
 
@@ -55,7 +55,7 @@ def split_statement(training: Mapping[str, Any]) -> Statement:
     )
 
 
-def _left_out(training: Mapping[str, Any]) -> list[Statement]:
+def left_out_statements(training: Mapping[str, Any]) -> list[Statement]:
     """Photos that the training itself could not read; each stands there with its reason."""
     left_out = training.get("left_out", [])
     if not left_out:
@@ -67,20 +67,22 @@ def _left_out(training: Mapping[str, Any]) -> list[Statement]:
 
 def evaluation_statements(evaluation: Evaluation) -> list[Statement]:
     """What is to be thought of the figures."""
-    statements = [Statement(text=_sentence(note), warns=True) for note in evaluation.notes]
+    statements = [Statement(text=sentence(note), warns=True) for note in evaluation.notes]
     if evaluation.problems:
         named = ", ".join(problem.path.name for problem in evaluation.problems[:_NAMED_PROBLEMS])
         more = len(evaluation.problems) - _NAMED_PROBLEMS
         text = f"{len(evaluation.problems)} photos could not be read and are in no figure: {named}"
         statements.append(Statement(text=text + (f" and {more} more." if more > 0 else "."), warns=True))
-    return [*statements, Statement(text=_sentence(f"scores: {evaluation.fitted.note}"))]
+    return [*statements, Statement(text=sentence(f"scores: {evaluation.fitted.note}"))]
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """A note as a sentence."""
     return text[0].upper() + text[1:] + "."
 
 
-def _facts(artifact: Artifact) -> list[tuple[str, dict[str, str]]]:
+def run_facts(artifact: Artifact) -> list[tuple[str, dict[str, str]]]:
+    """How a run was made: data, times, forms, options, machine."""
     training = artifact.training
     data = {
         "photos": f"{training['train_photos']} to train on, {training['copies']} of them copies; "
@@ -103,10 +105,15 @@ def _facts(artifact: Artifact) -> list[tuple[str, dict[str, str]]]:
 
 def _export_facts(artifact: Artifact) -> dict[str, str]:
     facts = {}
-    if agreement := artifact.metrics.get("tflite_against_keras"):
+    agreement = artifact.metrics.get("tflite_against_keras", {})
+    if "largest_box_difference_px" in agreement:
         facts["against Keras"] = (
             f"on {agreement['photos']} photos boxes differ by at most {agreement['largest_box_difference_px']} px of "
             f"the {artifact.size} px input, scores by at most {agreement['largest_score_difference']}"
+        )
+    elif agreement:
+        facts["against Keras"] = (
+            f"on {agreement['photos']} photos outputs differ by at most {agreement['largest_difference']}"
         )
     measured = artifact.metrics.get("forms", {})
     for name, form in artifact.forms.items():
@@ -116,8 +123,10 @@ def _export_facts(artifact: Artifact) -> dict[str, str]:
             said.append(f"{figures['bytes'] / 1e6:.1f} MB")
         if "ms" in figures:
             said.append(f"{figures['ms']:.1f} ms a photo")
-        if "mean_iou" in figures:
+        if figures.get("mean_iou") is not None:
             said.append(f"validation IoU {figures['mean_iou']:.3f}")
+        if figures.get("quality") is not None:
+            said.append(f"validation {figures['quality_name']} {figures['quality']:.3f}")
         facts[name] = f"{', '.join(said)}; SHA-256 {form.sha256[:16]}…"
     because = f", as {measured['because']}" if measured.get("because") else ""
     return {**facts, "what runs": f"{artifact.runs}{because}"}

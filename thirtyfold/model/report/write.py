@@ -11,7 +11,8 @@ from thirtyfold.model.metrics.labels import ANY
 from thirtyfold.model.metrics.part import PartFigures
 from thirtyfold.model.report import plots
 from thirtyfold.model.report.page import Gallery, Page, Plot, page_html
-from thirtyfold.model.report.pictures import random_tiles, sheet_png, worst_tiles
+from thirtyfold.model.report.pictures import random_tiles, worst_tiles
+from thirtyfold.model.report.tiles import sheet_png
 
 _GALLERY_SEED = 0
 
@@ -29,22 +30,32 @@ def write_report(
     ``page`` lacks its plots and galleries: they are made of ``detail``, and of ``rows``, those of ``results.csv``.
     ``beside`` are plots that stand before them.
     """
-    drawn = [*beside, *_plots(detail, rows)]
-    galleries = _galleries(detail, page.detail_name)
-    for plot in drawn:
+    drawn = [*beside, *curves_plot(rows), *_plots(detail)]
+    return write_page(folder, replace(page, plots=drawn, galleries=_galleries(detail, page.detail_name)))
+
+
+def write_page(folder: Path, page: Page) -> Path:
+    """Write ``report.html``, and its plots and pictures beside it in ``plots/``; returns the page's path."""
+    for plot in page.plots:
         files.write_bytes(folder / "plots" / f"{plot.name}.png", plot.png, durable=False)
-    for gallery in galleries:
-        files.write_bytes(folder / "plots" / f"{gallery.name}.png", sheet_png(gallery.tiles), durable=False)
+    for gallery in page.galleries:
+        if gallery.tiles:
+            files.write_bytes(folder / "plots" / f"{gallery.name}.png", sheet_png(gallery.tiles), durable=False)
     path = folder / "report.html"
-    files.write_text(path, page_html(replace(page, plots=drawn, galleries=galleries)))
+    files.write_text(path, page_html(page))
     return path
 
 
-def _plots(detail: PartFigures | None, rows: Sequence[Mapping[str, float]]) -> list[Plot]:
-    drawn = []
-    if rows:
-        caption = "Left: what was trained on. Right: the photos by which the best epoch was chosen."
-        drawn.append(Plot(name="curves", title="Loss and score", caption=caption, png=plots.curves_png(rows)))
+def curves_plot(rows: Sequence[Mapping[str, float]]) -> list[Plot]:
+    """Losses and validation scores over the epochs of ``results.csv``; nothing where there were none."""
+    if not rows:
+        return []
+    caption = "Left: what was trained on. Right: the photos by which the best epoch was chosen."
+    return [Plot(name="curves", title="Loss and score", caption=caption, png=plots.curves_png(rows))]
+
+
+def _plots(detail: PartFigures | None) -> list[Plot]:
+    drawn: list[Plot] = []
     if detail is None:
         return drawn
     figures = detail.figures

@@ -1,6 +1,7 @@
 // The viewer's own camera: frames to the server, boxes back, drawn here.
 // One frame is on its way at most; the next one sent is always the newest.
 
+import { drawBox } from "/boxdraw.js";
 import { countWebcams, openWebcam } from "/webcam.js";
 
 const LONGEST_SIDE = 640;
@@ -18,6 +19,7 @@ export class OwnCamera {
     this.boxesAt = null; // when the frame they were found on was taken
     this.inFlight = false;
     this.paused = false;
+    this.covered = false; // something else has the canvas
     this.facing = "user";
     this.mirrored = true;
     this.tries = 0;
@@ -58,6 +60,13 @@ export class OwnCamera {
     this.paused = paused;
     if (paused) this.video.pause();
     else this.video.play();
+    this.#send();
+  }
+
+  // Leaves the canvas to something else, and takes it back.
+  cover(covered) {
+    this.covered = covered;
+    if (!covered) this.canvas.hidden = !this.video.videoWidth;
     this.#send();
   }
 
@@ -125,7 +134,7 @@ export class OwnCamera {
   // Sends the newest frame, unless one is on its way.
   #send() {
     const { video } = this;
-    if (this.inFlight || this.paused || document.hidden || !this.camera || !video.videoWidth) return;
+    if (this.inFlight || this.paused || this.covered || document.hidden || !this.camera || !video.videoWidth) return;
     if (video.currentTime === this.sentTime) {
       // No newer frame yet.
       clearTimeout(this.again);
@@ -153,7 +162,7 @@ export class OwnCamera {
   #draw() {
     this.drawing = true;
     const { video, canvas, context } = this;
-    if (video.videoWidth) {
+    if (video.videoWidth && !this.covered) {
       if (canvas.width !== video.videoWidth || canvas.height !== video.videoHeight) {
         canvas.width = video.videoWidth;
         canvas.height = video.videoHeight;
@@ -162,35 +171,11 @@ export class OwnCamera {
       if (this.mirrored) context.setTransform(-1, 0, 0, 1, canvas.width, 0);
       context.drawImage(video, 0, 0);
       context.restore();
-      for (const box of this.boxes) if (this.shows(box)) this.#drawBox(box);
+      for (const box of this.boxes) {
+        if (this.shows(box)) drawBox(context, box, this.colorOf(box.labels.at(-1)), { mirrored: this.mirrored });
+      }
       this.#send();
     }
     if (!this.stopped) requestAnimationFrame(() => this.#draw());
   }
-
-  #drawBox({ labels, caption: text, xyxy }) {
-    const [x1, y1, x2, y2] = xyxy.map(Math.round); // else lines are blurred
-    const { canvas, context } = this;
-    const line = Math.max(2, Math.round(Math.max(canvas.width, canvas.height) / 320));
-    const left = this.mirrored ? canvas.width - x2 : x1;
-    const color = this.colorOf(labels.at(-1));
-    context.lineWidth = line;
-    context.strokeStyle = color;
-    context.strokeRect(left, y1, x2 - x1, y2 - y1);
-    context.font = `600 ${Math.max(13, line * 7)}px system-ui, sans-serif`;
-    const width = context.measureText(text).width + 4 * line;
-    const height = Math.max(18, line * 9);
-    const textLeft = Math.max(0, Math.min(left - line / 2, canvas.width - width));
-    const textTop = Math.max(0, y1 - height);
-    context.fillStyle = color;
-    context.fillRect(textLeft, textTop, width, height);
-    context.fillStyle = inkOn(color);
-    context.textBaseline = "middle";
-    context.fillText(text, textLeft + 2 * line, textTop + height / 2);
-  }
-}
-
-function inkOn(color) {
-  const [r, g, b] = [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
-  return r + g + b < 380 ? "#fff" : "#000";
 }

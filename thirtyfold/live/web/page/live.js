@@ -3,6 +3,7 @@
 import { OwnCamera } from "/camera.js";
 import { ServerPicture } from "/picture.js";
 import { Recorder, download, snapshot } from "/recorder.js";
+import { StillPicture } from "/still.js";
 import { keepTheme, turnTheme } from "/theme.js";
 
 const STEP = 0.05;
@@ -14,6 +15,7 @@ const $ = (id) => document.getElementById(id);
 
 let state = null; // the server's, as it came last
 let surface = null; // ServerPicture or OwnCamera
+let still = null; // a StillPicture that is shown instead
 let recorder = null;
 let own = null; // with the viewer's own camera: {threshold, hidden, paused}
 let touchedAt = -Infinity; // when the person moved the slider last
@@ -31,7 +33,7 @@ const colorOf = (label) => state.classes.find((known) => known.label === label)?
 const shows = (box) => (box.score ?? 1) >= threshold() && !box.labels.some((label) => hidden().has(label));
 
 function show() {
-  $("source").textContent = own ? "your camera" : state.source;
+  $("source").textContent = still ? "a picture of yours" : own ? "your camera" : state.source;
   document.title = `${own ? "your camera" : state.source} – thirtyfold live`;
   $("facts").textContent = `Model: ${state.model}`;
   if (!own) {
@@ -50,7 +52,7 @@ function show() {
 }
 
 function showNumbers({ fps, age_ms, model_ms, lag_ms }) {
-  $("fps").textContent = fps.toFixed(1);
+  $("fps").textContent = fps === null ? "–" : fps.toFixed(1);
   milliseconds($("age"), age_ms);
   milliseconds($("model-ms"), model_ms);
   milliseconds($("lag"), lag_ms);
@@ -64,6 +66,15 @@ function milliseconds(element, value) {
   const unit = document.createElement("small");
   unit.textContent = " ms";
   element.replaceChildren(value < 9.95 ? value.toFixed(1) : Math.round(value), unit);
+}
+
+function countFound(boxes) {
+  const found = Object.create(null);
+  for (const box of boxes) {
+    const name = box.labels.join(": ");
+    if (state && shows(box)) found[name] = (found[name] ?? 0) + 1;
+  }
+  showFound(found);
 }
 
 function showFound(found) {
@@ -165,6 +176,7 @@ function setThreshold(value) {
   if (own) {
     own.threshold = clamped;
     surface.setThreshold(clamped);
+    redrawStill();
   } else {
     // At most ten a second while the slider is dragged; the last one counts.
     if (sending === null) {
@@ -182,12 +194,15 @@ function changeClasses() {
   clickedAt = performance.now();
   classesTouchedAt = performance.now();
   const off = [...$("classes").querySelectorAll("input")].filter((box) => !box.checked).map((box) => box.value);
-  if (own) own.hidden = new Set(off);
-  else order({ do: "hide", labels: off });
+  if (own) {
+    own.hidden = new Set(off);
+    redrawStill();
+  } else order({ do: "hide", labels: off });
 }
 
 function pause() {
   if (!own) return order({ do: "pause", paused: !state.paused });
+  if (still) return backToCamera();
   own.paused = !own.paused;
   surface.pause(own.paused);
   show();
@@ -195,13 +210,14 @@ function pause() {
 
 function save() {
   if (!own) return order({ do: "save" });
+  if (still) return notify("not saved: a picture that is tried is kept nowhere");
   if (!surface.camera) return notify("nothing to save yet");
   return order({ do: "save shown", camera: surface.camera, threshold: own.threshold, hidden: [...own.hidden] });
 }
 
 async function takeSnapshot() {
   if (!ready()) return;
-  download(await snapshot(surface), `live-${stamp()}.jpg`);
+  download(await snapshot(still ?? surface), `live-${stamp()}.jpg`);
   notify("snapshot saved among your downloads");
 }
 
@@ -211,6 +227,8 @@ async function record() {
     recorder = null;
     download(blob, `live-${stamp()}.${ending}`);
     notify("video saved among your downloads");
+  } else if (still) {
+    notify("a picture does not move; Snapshot keeps it with its boxes");
   } else if (ready()) {
     try {
       const starting = new Recorder(surface);
@@ -234,7 +252,7 @@ function showRecording() {
 setInterval(() => recorder && showRecording(), 500);
 
 function ready() {
-  if (surface && surface.size[0]) return true;
+  if ((still ?? surface)?.size[0]) return true;
   notify("there is no picture yet");
   return false;
 }
@@ -250,14 +268,62 @@ function full() {
   else if ($("frame").requestFullscreen) $("frame").requestFullscreen();
 }
 
-function mirror() {
+// A picture from this device instead of the camera's, or the camera again.
+function tryPicture() {
   if (!own) return;
+  if (still) backToCamera();
+  else $("file").click();
+}
+
+async function openPicture(file) {
+  if (!own || !state || !file) return;
+  const trying = new StillPicture($("canvas"), { shows, colorOf });
+  surface.cover(true);
+  still = trying;
+  showTrying();
+  wait("The model looks at it …");
+  try {
+    const numbers = await trying.open(file, own.threshold);
+    if (still !== trying) return;
+    showNumbers(numbers);
+    countFound(trying.boxes);
+    $("waiting").hidden = true;
+  } catch (error) {
+    if (still !== trying) return;
+    backToCamera();
+    notify(error.message);
+  }
+}
+
+function backToCamera() {
+  still = null;
+  surface.cover(false);
+  showTrying();
+  if ($("canvas").hidden) openCamera();
+  else $("waiting").hidden = true;
+}
+
+function redrawStill() {
+  if (!still) return;
+  still.draw();
+  countFound(still.boxes);
+}
+
+function showTrying() {
+  $("try").setAttribute("aria-pressed", Boolean(still));
+  $("try").firstElementChild.textContent = still ? "Back to the camera" : "Try a picture";
+  for (const id of ["pause", "save", "record", "mirror", "turn"]) $(id).disabled = Boolean(still);
+  $("source").textContent = still ? "a picture of yours" : "your camera";
+}
+
+function mirror() {
+  if (!own || still) return;
   surface.mirrored = !surface.mirrored;
   $("mirror").setAttribute("aria-pressed", surface.mirrored);
 }
 
 async function turn() {
-  if (!own) return;
+  if (!own || still) return;
   try {
     await surface.turn();
   } catch (error) {
@@ -267,12 +333,13 @@ async function turn() {
 }
 
 const stopDialog = $("ask-stop");
-const ACTIONS = { pause, save, snapshot: takeSnapshot, record, mirror, turn, full, theme: turnTheme, stop: () => stopDialog.showModal() };
+const ACTIONS = { pause, save, snapshot: takeSnapshot, record, try: tryPicture, mirror, turn, full, theme: turnTheme, stop: () => stopDialog.showModal() };
 const KEYS = {
   p: pause,
   c: save,
   s: takeSnapshot,
   r: record,
+  o: tryPicture,
   m: mirror,
   v: turn,
   f: full,
@@ -291,6 +358,16 @@ function run(action) {
 
 for (const [id, action] of Object.entries(ACTIONS)) $(id).addEventListener("click", () => run(action));
 $("threshold").addEventListener("input", (event) => setThreshold(Number(event.target.value)));
+$("file").addEventListener("change", () => {
+  openPicture($("file").files[0]);
+  $("file").value = ""; // the same one can be chosen again
+});
+$("frame").addEventListener("dragover", (event) => own && event.preventDefault());
+$("frame").addEventListener("drop", (event) => {
+  if (!own) return;
+  event.preventDefault();
+  openPicture(event.dataTransfer.files[0]);
+});
 $("do-stop").addEventListener("click", () => {
   stopDialog.close();
   order({ do: "stop" });
@@ -351,6 +428,7 @@ function begin(byBrowser) {
     surface.start();
   } else if (!surface) {
     own = { threshold: null, hidden: new Set(), paused: false };
+    $("try").hidden = false;
     $("age-name").textContent = "there and back";
     surface = new OwnCamera($("video"), $("canvas"), {
       shows: (box) => state !== null && shows(box),
@@ -358,13 +436,9 @@ function begin(byBrowser) {
       onTrouble: trouble,
       onPicture: () => ($("waiting").hidden = true),
       onBoxes: (numbers) => {
+        if (still) return;
         showNumbers(numbers);
-        const found = Object.create(null);
-        for (const box of surface.boxes) {
-          const name = box.labels.join(": ");
-          if (state && shows(box)) found[name] = (found[name] ?? 0) + 1;
-        }
-        showFound(found);
+        countFound(surface.boxes);
       },
     });
     openCamera();
@@ -384,6 +458,7 @@ async function openCamera() {
 }
 
 function trouble(text, withoutCamera = false) {
+  if (withoutCamera && still) return; // it is told when the camera is asked for again
   if (withoutCamera) wait(text, { retry: openCamera });
   else notify(text);
 }

@@ -1,0 +1,75 @@
+"""The docs site: built without a warning, and asking nobody but its own server."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+# What a browser fetches by itself; a link (`href` of an `a`) is the reader's own click.
+FETCHED = re.compile(r"""<(?:script|img|iframe|source|video)\b[^>]*\bsrc=["']?(https?:[^"' >]+)""")
+STYLED = re.compile(
+    r"""<link\b(?=[^>]*rel=["']?(?:stylesheet|preload|preconnect|icon))[^>]*href=["']?(https?:[^"' >]+)"""
+)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built site. A page outside of the navigation, a dead link or a dead anchor is a warning, and fails."""
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
+        cwd=REPOSITORY,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder
+
+
+def test_the_site_is_built_without_a_warning(site: Path) -> None:
+    assert (site / "index.html").exists()
+    assert (site / "tutorial" / "index.html").exists()
+
+
+def test_a_page_fetches_nothing_from_elsewhere(site: Path) -> None:
+    fetched = {
+        address
+        for page in site.rglob("*.html")
+        for pattern in (FETCHED, STYLED)
+        for address in pattern.findall(page.read_text(encoding="utf-8"))
+    }
+    assert fetched == set()
+    assert not [path.name for path in site.rglob("*.css") if "url(http" in path.read_text(encoding="utf-8")]
+
+
+def test_the_french_tutorial_says_that_it_is_french(site: Path) -> None:
+    assert '<html lang="fr"' in (site / "fr" / "tutoriel" / "index.html").read_text(encoding="utf-8")
+    assert '<html lang="en"' in (site / "tutorial" / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_command_reference_is_what_the_program_says() -> None:
+    done = subprocess.run(
+        [sys.executable, "scripts/cli_reference.py", "--check"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_animated_picture_is_one_and_small() -> None:
+    from PIL import Image
+
+    path = REPOSITORY / "docs" / "images" / "road.webp"
+    assert path.stat().st_size < 3_000_000
+    with Image.open(path) as picture:
+        assert getattr(picture, "n_frames", 1) > 50

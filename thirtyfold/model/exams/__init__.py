@@ -1,0 +1,1 @@
+"""How a model is judged: a module a task, found by its name in ``base.EXAMS``."""

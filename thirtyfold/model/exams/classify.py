@@ -1,0 +1,236 @@
+"""How a classifier is judged: which class was taken for which, how often, and how sure of it the model was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from thirtyfold.datasets.pixels import read_pixels
+from thirtyfold.datasets.whole_photo import class_of
+from thirtyfold.errors import FileDataError
+from thirtyfold.model.exams.base import Part
+from thirtyfold.model.exams.photo import PhotoExam, Sections, judged_outputs, raw_outputs
+from thirtyfold.model.metrics.classification import class_figures, confusions, drawn_figures, losses
+from thirtyfold.model.metrics.intervals import bootstrap_figures
+from thirtyfold.model.metrics.reliability import reliability
+from thirtyfold.model.report.card import CardWords
+from thirtyfold.model.report.page import Big, Gallery, Plot, Table
+from thirtyfold.model.report.photo_pages import headline_cell
+from thirtyfold.model.report.plots import confusion_png, reliability_png
+from thirtyfold.model.report.tiles import MOST_TILES, Tile, fitted
+from thirtyfold.model.validation import Score
+from thirtyfold.predict.artifact import Artifact
+from thirtyfold.predict.decoders import Outputs
+from thirtyfold.predict.runtime import Predictor
+from thirtyfold.progress import SILENT, Progress
+from thirtyfold.sample import Sample
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_MOST_CONFUSIONS = 20
+_RANDOM_TILES = 12
+_SEED = 30
+_DIGITS = (("precision", ".3f"), ("recall", ".3f"), ("f1-score", ".3f"), ("support", "d"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """``truths`` (photos,) are class indexes, ``probabilities`` (photos, classes)."""
+
+    samples: tuple[Sample, ...]
+    truths: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+
+
+class ClassifyExam(PhotoExam):
+    headline = (
+        ("accuracy", "accuracy", ".3f"),
+        ("balanced_accuracy", "balanced accuracy", ".3f"),
+        ("macro_f1", "macro F1", ".3f"),
+        ("top5_accuracy", "top-5 accuracy", ".3f"),
+        ("log_loss", "log loss", ".3f"),
+        ("calibration_error", "calibration error", ".3f"),
+    )
+    quality_name = "accuracy"
+    beside = ("macro_f1", "macro F1", ".3f")
+    compared = ("train", "val", "test")
+
+    def quality(self, outputs: Outputs, sample: Sample, artifact: Artifact) -> float | None:
+        name = class_of(sample, artifact.classes)
+        if name is None:
+            return None
+        return float(artifact.classes[int(np.argmax(outputs["probabilities"][0]))] == name)
+
+    def validate(
+        self, model: Any, arrays: Sequence[NDArray[Any]], samples: Sequence[Sample], artifact: Artifact, *, batch: int
+    ) -> Score:
+        """The accuracy; of epochs that have the same one, the lower log loss."""
+        answers = _answers(raw_outputs(model, arrays, samples, batch=batch), artifact.classes)
+        if answers is None:
+            return Score(value=0.0, row={}, text="no validation photo has a class")
+        accuracy = float((answers.probabilities.argmax(axis=1) == answers.truths).mean())
+        loss = float(losses(answers.truths, answers.probabilities).mean())
+        # Less than one photo more or less could make, whatever the loss.
+        tie = 0.5 / (len(answers.truths) * (1.0 + loss))
+        return Score(
+            value=accuracy + tie,
+            row={"val_accuracy": accuracy, "val_log_loss": loss},
+            text=f"validation accuracy {accuracy:.3f}, log loss {loss:.3f}",
+        )
+
+    def part(
+        self,
+        predictor: Predictor,
+        samples: Sequence[Sample],
+        *,
+        problems: list[FileDataError],
+        progress: Progress = SILENT,
+        label: str = "judging",
+        threshold: float | None = None,
+    ) -> Part | None:
+        classes = predictor.artifact.classes
+        answers = _answers(
+            judged_outputs(predictor, samples, problems=problems, progress=progress, label=label), classes
+        )
+        return None if answers is None else part_of(answers, classes)
+
+    def sections(self, part: Part, name: str, artifact: Artifact) -> Sections:
+        answers: Answers = part.detail
+        return Sections(
+            bigs=[
+                Big(value=cell.partition("\n")[0], title=title, below=cell.partition("\n")[2])
+                for key, title, form in self.headline
+                if part.figures.get(key) is not None
+                for cell in [headline_cell(part.figures, key, form)]
+            ],
+            tables=[_by_class(part.figures, name), *_by_confusion(part.figures, name)],
+            plots=[*self.study_plots(name, part.figures), _reliability(answers, name)],
+            galleries=_galleries(answers, name, artifact.classes),
+            key="Below each photo: its class, then what the model says and how probable it finds that.",
+        )
+
+    def study_plots(self, name: str, figures: Mapping[str, Any]) -> list[Plot]:
+        confusion = figures["confusion"]
+        return [
+            Plot(
+                name="confusion",
+                title="What was taken for what",
+                caption=f"{name}: truth down, answer across.",
+                png=confusion_png(confusion["labels"], confusion["counts"], nothing=False),
+            )
+        ]
+
+    def card_words(self, artifact: Artifact) -> CardWords:
+        return CardWords(
+            pipeline_tag="image-classification",
+            task_name="Image Classification",
+            metrics=(("accuracy", "accuracy", "accuracy"), ("macro_f1", "f1", "macro F1")),
+            rows=(
+                ("accuracy", "accuracy"),
+                ("balanced accuracy", "balanced_accuracy"),
+                ("macro F1", "macro_f1"),
+                ("log loss", "log_loss"),
+                ("calibration error", "calibration_error"),
+            ),
+            does="Says which of these a picture shows: {classes}. A classifier on the backbone {backbone}, trained by "
+            "thirtyfold.",
+            use="Telling these classes apart in pictures like those it was trained on. It was made from few photos, "
+            "and it always answers with one of its classes, whatever the picture shows.",
+            not_for="Not for judging people who have not agreed to it, and for nothing where a wrong answer does harm.",
+            limits=("It has no answer for *none of these*: a picture of something else gets a class, too.",),
+        )
+
+
+def part_of(answers: Answers, classes: Sequence[str]) -> Part:
+    """The figures of answers, with intervals over sessions where they are known."""
+    intervals = bootstrap_figures(
+        [sample.session for sample in answers.samples],
+        lambda weights: drawn_figures(weights, answers.truths, answers.probabilities),
+    )
+    figures = class_figures(answers.truths, answers.probabilities, classes)
+    return Part(figures={**figures, "intervals": intervals.to_dict()}, detail=answers)
+
+
+def _answers(found: Any, classes: Sequence[str]) -> Answers | None:
+    """The probabilities for the photos that have a class; ``None`` if none has. ``found``: (outputs, sample)."""
+    kept, truths, rows = [], [], []
+    for outputs, sample in found:
+        name = class_of(sample, classes)
+        if name is not None:
+            kept.append(sample)
+            truths.append(classes.index(name))
+            rows.append(np.asarray(outputs["probabilities"][0], np.float32))
+    return Answers(samples=tuple(kept), truths=np.array(truths), probabilities=np.stack(rows)) if kept else None
+
+
+def _by_class(figures: Mapping[str, Any], name: str) -> Table:
+    """scikit-learn's classification report."""
+    rows = []
+    for title, row in figures["report"].items():
+        if isinstance(row, Mapping):
+            rows.append((title, *(format(row[key], form) for key, form in _DIGITS)))
+        else:
+            rows.append((title, "", "", f"{row:.3f}", str(figures["photos"])))
+    note = (
+        "Precision: the share of right ones among the answers of a class. Recall: the share of its photos that were "
+        "answered with it. Support: its photos. Macro is the mean over the classes, weighted counts each by its photos."
+    )
+    columns = ("", *(key for key, _ in _DIGITS))
+    return Table(title=f"By class: {name}", columns=columns, rows=rows, note=note)
+
+
+def _by_confusion(figures: Mapping[str, Any], name: str) -> list[Table]:
+    rows = [(truth, answer, str(count)) for truth, answer, count in confusions(figures, _MOST_CONFUSIONS)]
+    if not rows or len(figures["confusion"]["labels"]) < 3:
+        return []
+    return [Table(title=f"Most often mistaken: {name}", columns=("truth", "answer", "photos"), rows=rows)]
+
+
+def _reliability(answers: Answers, name: str) -> Plot:
+    right = answers.probabilities.argmax(axis=1) == answers.truths
+    found = reliability(answers.probabilities.max(axis=1).astype(np.float64), right)
+    return Plot(
+        name="reliability",
+        title="What a probability is worth",
+        caption=f"{name}: of the answers with a probability of 0.8, how many are right? On the dotted line: 8 in 10.",
+        png=reliability_png(found, None),
+    )
+
+
+def _galleries(answers: Answers, name: str, classes: Sequence[str]) -> list[Gallery]:
+    of_truth = answers.probabilities[np.arange(len(answers.truths)), answers.truths]
+    worst = np.argsort(of_truth, kind="stable")[:MOST_TILES]
+    chosen = np.random.default_rng(_SEED).permutation(len(of_truth))[:_RANDOM_TILES]
+    wrong = int((answers.probabilities.argmax(axis=1) != answers.truths).sum())
+    return [
+        Gallery(
+            name="worst",
+            title=f"The worst of {name}, worst first ({wrong} of {len(of_truth)} are wrong)",
+            tiles=[tile for index in worst if (tile := _tile(answers, int(index), classes)) is not None],
+        ),
+        Gallery(
+            name="random",
+            title=f"Photos by chance, of {name}",
+            tiles=[tile for index in chosen if (tile := _tile(answers, int(index), classes)) is not None],
+        ),
+    ]
+
+
+def _tile(answers: Answers, index: int, classes: Sequence[str]) -> Tile | None:
+    sample, row = answers.samples[index], answers.probabilities[index]
+    try:
+        pixels = fitted(read_pixels(sample))
+    except FileDataError:
+        return None  # it was there when it was judged
+    truth, answer = int(answers.truths[index]), int(row.argmax())
+    said = f"{classes[truth]}: {classes[answer]} {row[answer]:.0%}"
+    if answer != truth:
+        said += f" (the truth {row[truth]:.0%})"
+    return Tile(name=sample.image_path.name, pixels=pixels, caption=said, session=sample.session)
+
+
+EXAM = ClassifyExam()

@@ -1,0 +1,238 @@
+"""How a segmenter is judged: its outlines, filled again, against the drawn ones, pixel by pixel.
+
+What is judged are the annotations that a user is given, so whatever their simplification costs is in the figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from thirtyfold.datasets.pixels import read_pixels
+from thirtyfold.datasets.rasterize import label_map, numbers_of, ring_of
+from thirtyfold.drawing import TRUTH_COLOR, draw_annotations
+from thirtyfold.errors import FileDataError
+from thirtyfold.images import letterbox_placement
+from thirtyfold.model.exams.base import Part
+from thirtyfold.model.exams.photo import PhotoExam, Sections
+from thirtyfold.model.metrics.intervals import bootstrap_figures
+from thirtyfold.model.metrics.segmentation import (
+    RegionFigures,
+    dice_of,
+    image_figures,
+    mean_dice,
+    mean_of,
+    summary,
+)
+from thirtyfold.model.report.card import CardWords
+from thirtyfold.model.report.page import Big, Gallery, Table
+from thirtyfold.model.report.photo_pages import headline_cell
+from thirtyfold.model.report.tiles import MOST_TILES, Tile, fitted
+from thirtyfold.predict.artifact import Artifact
+from thirtyfold.predict.decoders import DECODERS, Outputs, Placement
+from thirtyfold.predict.runtime import Predictor
+from thirtyfold.progress import SILENT, Progress
+from thirtyfold.sample import Annotation, Sample
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_MOST_ROWS = 60
+_OPACITY = 0.4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlined:
+    """One photo: what was found in it, and how well each class was."""
+
+    sample: Sample
+    found: tuple[Annotation, ...]
+    figures: Mapping[str, RegionFigures]
+
+
+class SegmentExam(PhotoExam):
+    headline = (
+        ("mean_dice", "mean Dice", ".3f"),
+        ("mean_iou", "mean IoU", ".3f"),
+        ("boundary_f1", "boundary F1", ".3f"),
+        ("hausdorff95_px", "Hausdorff 95 (px)", ".1f"),
+    )
+    quality_name = "mean Dice"
+    # Probabilities; a pixel flips only where they are this near to a half.
+    tolerance = 0.02
+
+    def quality(self, outputs: Outputs, sample: Sample, artifact: Artifact) -> float | None:
+        size_wh = (sample.width, sample.height)
+        scale, offset_xy = letterbox_placement(*size_wh, artifact.size)
+        placement = Placement(size=artifact.size, scale=scale, offset_xy=offset_xy, image_wh=size_wh)
+        found = DECODERS[artifact.decoder].decode(outputs, artifact.classes, 0.0, artifact.decoder_options, placement)
+        numbers = numbers_of(artifact.classes)
+        return dice_of(_truth(sample, numbers), label_map(found, numbers, size_wh), len(numbers))
+
+    def part(
+        self,
+        predictor: Predictor,
+        samples: Sequence[Sample],
+        *,
+        problems: list[FileDataError],
+        progress: Progress = SILENT,
+        label: str = "judging",
+        threshold: float | None = None,
+    ) -> Part | None:
+        classes = predictor.artifact.classes
+        numbers = numbers_of(classes)
+        outlined: list[Outlined] = []
+        with progress.bar(label, total=len(samples), unit="photo") as bar:
+            for sample in samples:
+                bar.advance()
+                try:
+                    pixels = read_pixels(sample)
+                except FileDataError as error:
+                    problems.append(error)
+                    continue
+                found = predictor(pixels, threshold=0.0 if threshold is None else threshold)
+                predicted = label_map(found, numbers, (sample.width, sample.height))
+                figures = image_figures(_truth(sample, numbers), predicted, classes)
+                outlined.append(Outlined(sample=sample, found=found, figures=figures))
+        return part_of(outlined, classes) if outlined else None
+
+    def sections(self, part: Part, name: str, artifact: Artifact) -> Sections:
+        outlined: Sequence[Outlined] = part.detail
+        worst = sorted(outlined, key=lambda item: mean_dice(item.figures))
+        tiles = [tile for item in worst[:MOST_TILES] if (tile := _tile(item)) is not None]
+        return Sections(
+            bigs=[
+                Big(value=cell.partition("\n")[0], title=title, below=cell.partition("\n")[2])
+                for key, title, form in self.headline
+                for cell in [headline_cell(part.figures, key, form)]
+            ],
+            tables=[*_by_class(part.figures, name), *_by_session(outlined, name)],
+            galleries=[Gallery(name="worst", title=f"The worst of {name}, worst first ({len(tiles)})", tiles=tiles)],
+            key="Truth is outlined in white; what was found is filled with the colour of its label.",
+        )
+
+    def lead(self, artifact: Artifact) -> str:
+        return f"A U-Net on {super().lead(artifact)}"
+
+    def card_words(self, artifact: Artifact) -> CardWords:
+        return CardWords(
+            pipeline_tag="image-segmentation",
+            task_name="Image Segmentation",
+            metrics=(("mean_dice", "dice", "mean Dice over the photos"), ("mean_iou", "mean_iou", "mean IoU")),
+            rows=(
+                ("mean Dice", "mean_dice"),
+                ("mean IoU", "mean_iou"),
+                ("boundary F1 (0.75 % of the diagonal)", "boundary_f1"),
+                ("Hausdorff distance, 95 %, px", "hausdorff95_px"),
+            ),
+            does="Outlines {classes} in pictures: a U-Net on the backbone {backbone}, trained by thirtyfold.",
+            use="Outlining these things in pictures like those it was trained on, for a person who looks at each outline. "
+            "It was made from few photos; outside of what they show, what it draws is a guess.",
+            not_for="No medical device: nobody has shown that a diagnosis or a treatment may rest on it. For nothing "
+            "where a missed or invented outline does harm.",
+            limits=(
+                "A picture in which neither truth nor prediction has anything counts as Dice 1; how many there were "
+                "stands in `model.json` as `agreed_empty`.",
+                "Outlines are as fine as the network's output, half of its input's resolution.",
+            ),
+        )
+
+
+def part_of(outlined: Sequence[Outlined], classes: Sequence[str]) -> Part:
+    """The figures of photos, with intervals over their groups (patients, scans, sessions)."""
+    pictures = [item.figures for item in outlined]
+    columns = {
+        "mean_dice": [mean_dice(picture) for picture in pictures],
+        **{
+            name: [_number(mean_of(picture, key)) for picture in pictures]
+            for name, key in (("boundary_f1", "boundary_f1"), ("hausdorff95_px", "hausdorff95_px"))
+        },
+        "mean_iou": [1.0 if (value := mean_of(picture, "iou")) is None else value for picture in pictures],
+    }
+
+    def drawn(weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        return {name: _weighted_mean(weights, np.array(values, np.float64)) for name, values in columns.items()}
+
+    intervals = bootstrap_figures([item.sample.session for item in outlined], drawn)
+    figures: dict[str, Any] = {**summary(pictures, classes), "intervals": intervals.to_dict()}
+    return Part(figures=figures, detail=tuple(outlined))
+
+
+def _truth(sample: Sample, numbers: Mapping[str, int]) -> NDArray[np.uint8]:
+    return label_map(sample.annotations or (), numbers, (sample.width, sample.height))
+
+
+def _weighted_mean(weights: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean of each draw (draws,) over the photos that have the figure."""
+    known = ~np.isnan(values)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(weights[:, known] @ values[known] / weights[:, known].sum(axis=1))
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _by_class(figures: Mapping[str, Any], name: str) -> list[Table]:
+    columns = (
+        ("photos", "photos", "d"), ("dice", "Dice", ".3f"), ("dice_pixels", "Dice of all pixels", ".3f"),
+        ("iou", "IoU", ".3f"), ("boundary_f1", "boundary F1", ".3f"), ("hausdorff95_px", "Hausdorff 95 (px)", ".1f"),
+        ("missed", "missed", "d"), ("invented", "invented", "d"), ("agreed_empty", "rightly empty", "d"),
+    )  # fmt: skip
+    rows = [
+        (label, *("–" if found[key] is None else format(found[key], form) for key, _, form in columns))
+        for label, found in figures["classes"].items()
+    ]
+    note = (
+        "Dice and IoU are means over the photos in which truth or prediction has the class. Missed: photos where only "
+        "the truth has it; invented: where only the prediction has. Boundary F1 counts boundary pixels within 0.75 % "
+        "of the diagonal of the other boundary."
+    )
+    return [Table(title=f"By label: {name}", columns=("", *(title for _, title, _ in columns)), rows=rows, note=note)]
+
+
+def _by_session(outlined: Sequence[Outlined], name: str) -> list[Table]:
+    groups: dict[str, list[float]] = {}
+    for item in outlined:
+        groups.setdefault(item.sample.session or "", []).append(mean_dice(item.figures))
+    if len(groups) < 2:
+        return []
+    ranked = sorted(groups.items(), key=lambda pair: sum(pair[1]) / len(pair[1]))
+    rows = [(group, str(len(dice)), f"{sum(dice) / len(dice):.3f}") for group, dice in ranked[:_MOST_ROWS]]
+    rest = "" if len(rows) == len(ranked) else f" The {len(rows)} worst of {len(ranked)} are shown."
+    return [
+        Table(
+            title=f"By group: {name}",
+            columns=("group", "photos", "mean Dice"),
+            rows=rows,
+            note=f"A group is a patient, a scan or a visit to the camera: what the split never tears apart.{rest}",
+        )
+    ]
+
+
+def _tile(item: Outlined) -> Tile | None:
+    try:
+        pixels = fitted(read_pixels(item.sample))
+    except FileDataError:
+        return None  # it was there when it was judged
+    scale = pixels.shape[1] / item.sample.width
+    truth = [_scaled(shape, scale) for shape in item.sample.annotations or ()]
+    found = [_scaled(shape, scale) for shape in item.found]
+    drawn = draw_annotations(pixels, found, names=False, opacity=_OPACITY)
+    drawn = draw_annotations(drawn, truth, color=TRUTH_COLOR, names=False)
+    dice = mean_dice(item.figures)
+    return Tile(
+        name=item.sample.image_path.name, pixels=drawn, caption=f"Dice {dice:.2f}", session=item.sample.session
+    )
+
+
+def _scaled(shape: Annotation, scale: float) -> Annotation:
+    """The outline of a shape in a picture scaled; of a mask, the one around its pixels."""
+    points = tuple((x * scale, y * scale) for x, y in ring_of(shape))
+    return Annotation(label=shape.label, kind="polygon", points=points)
+
+
+EXAM = SegmentExam()

@@ -1,0 +1,165 @@
+"""A segmenter with what only segmenters can do: large pictures in tiles, objects apart, masks as files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from thirtyfold import files
+from thirtyfold.errors import UsageError
+from thirtyfold.predict.decoders import Placement
+from thirtyfold.predict.detectors import Detector
+from thirtyfold.predict.runtime import Predictor
+from thirtyfold.predict.segment_options import SegmentOptions
+from thirtyfold.predict.segments import Segmentation, annotations_of, segmentation_of
+from thirtyfold.sample import Annotation
+
+if TYPE_CHECKING:
+    from thirtyfold.images import Pixels
+    from thirtyfold.predict.tiles import Scores
+
+DECODER = "mask"
+
+
+def with_options(detector: Detector, options: SegmentOptions) -> Detector:
+    """The detector, doing what the options ask for. Raises :class:`UsageError` where it is no segmenter."""
+    asked = [
+        name
+        for name, wanted in (
+            ("--masks", options.masks is not None),
+            ("--instances", options.instances),
+            ("--tile", options.tile_px is not None),
+        )
+        if wanted
+    ]
+    if not asked:
+        return detector
+    if not isinstance(detector, Predictor) or detector.artifact.decoder != DECODER:
+        raise UsageError(f"{asked[0]}: needs a model that outlines, from `thirtyfold train --task segment`")
+    return Segmenter(detector, options) if options.instances or options.tile_px is not None else detector
+
+
+class Segmenter:
+    """A :class:`~thirtyfold.predict.detectors.Detector`: a segmenter's run with options of its own."""
+
+    def __init__(self, predictor: Predictor, options: SegmentOptions) -> None:
+        self.threshold = predictor.threshold
+        self.model_ms = 0.0
+        self._predictor, self._options = predictor, options
+        self._decoder_options: dict[str, Any] = {
+            **predictor.artifact.decoder_options,
+            "instances": options.instances,
+        }
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self._predictor.classes
+
+    def __call__(self, pixels: Pixels, *, threshold: float | None = None) -> tuple[Annotation, ...]:
+        """Outlines in pixels of RGB uint8 ``pixels`` (height, width, 3), best score first."""
+        self.model_ms = 0.0
+        size = self._predictor.artifact.size
+        scale = size / (self._options.tile_px or max(pixels.shape[:2]))
+        if self._options.tile_px is None:
+            found = self._whole(pixels)
+        else:
+            found = self._tiled(pixels, self._options.tile_px)
+        cell_px = size / self._cells / scale
+        lowest = self.threshold if threshold is None else threshold
+        return annotations_of(found, self.classes, lowest, self._decoder_options, pixels_per_cell=cell_px)
+
+    def _whole(self, pixels: Pixels) -> Segmentation:
+        from thirtyfold.images import letterbox
+
+        height, width = pixels.shape[:2]
+        square, scale, offset_xy = letterbox(pixels, self._predictor.artifact.size)
+        placement = Placement(
+            size=self._predictor.artifact.size, scale=scale, offset_xy=offset_xy, image_wh=(width, height)
+        )
+        return segmentation_of(self._mask(square), placement)
+
+    def _tiled(self, pixels: Pixels, tile_px: int) -> Segmentation:
+        from thirtyfold.predict.tiles import STRIDE_PX, blended
+
+        size = self._predictor.artifact.size
+        # Tiles on the network's own cells only where a pixel of the picture is one of the network's.
+        rows = blended(
+            pixels,
+            lambda tile: self._tile(tile, tile_px),
+            tile_px=tile_px,
+            channels=len(self.classes) + 1,
+            multiple_px=STRIDE_PX if tile_px == size else 1,
+        )
+        return Segmentation.joined(Segmentation.of(scores) for _, scores in rows)
+
+    def _tile(self, tile: Pixels, tile_px: int) -> Scores:
+        """Probabilities (tile, tile, classes + 1) of one tile."""
+        import cv2
+        import numpy as np
+
+        size = self._predictor.artifact.size
+        shrinks = tile_px > size
+        square = tile
+        if tile_px != size:
+            how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+            square = np.asarray(cv2.resize(tile, (size, size), interpolation=how), np.uint8)
+        mask = self._mask(square)
+        planes = [
+            cv2.resize(np.ascontiguousarray(mask[..., channel]), (tile_px, tile_px), interpolation=cv2.INTER_LINEAR)
+            for channel in range(mask.shape[-1])
+        ]
+        return np.stack(planes, axis=-1).astype(np.float32)
+
+    def _mask(self, square: Pixels) -> Scores:
+        import numpy as np
+
+        started = time.perf_counter()
+        mask = np.nan_to_num(self._predictor.outputs(square)["mask"][0], nan=0.0)
+        self.model_ms += (time.perf_counter() - started) * 1000
+        self._cells = mask.shape[0]
+        return mask
+
+
+@dataclass(slots=True)
+class MaskFolder:
+    """Index PNGs below ``folder``: a pixel is the number of its class, 0 for background, in VOC's colours.
+
+    ``labelmap.txt`` names the numbers, so that `thirtyfold convert` and other programs read the folder. Raises
+    :class:`UsageError` for a folder in which there is anything but masks of these classes.
+    """
+
+    folder: Path
+    classes: Sequence[str]
+    originals: set[Path]
+    written: list[Path] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        from thirtyfold.datasets.formats import labelmap
+
+        text, path = labelmap.text(self.classes), self.folder / labelmap.NAME
+        if self.folder.exists() and not self.folder.is_dir():
+            raise UsageError(f"--masks {self.folder}: is no folder; choose another name")
+        if self.folder.exists() and any(self.folder.iterdir()):
+            known = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+            if known != text:
+                raise UsageError(f"--masks {self.folder}: holds other files already; name a new folder")
+        files.write_text(path, text, durable=False)
+
+    def add(self, relative: Path, annotations: Sequence[Annotation], size_wh: tuple[int, int]) -> Path:
+        """Write the mask of a picture under its name, as .png, and return where."""
+        from thirtyfold.datasets.formats import index_png
+        from thirtyfold.datasets.rasterize import label_map, numbers_of
+
+        path = self.folder / relative.with_suffix(".png")
+        number = 1
+        while path.resolve() in self.originals or path in self.written:
+            number += 1
+            path = self.folder / relative.with_name(f"{relative.stem}-{number}.png")
+        # Best first is how they come; the best is to lie on top.
+        numbers = label_map(annotations[::-1], numbers_of(self.classes), size_wh)
+        files.write_bytes(path, index_png.encode(numbers), durable=False)
+        self.written.append(path)
+        return path
