@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--alpha", type=float, default=0.35)
     parser.add_argument("--weights", default="imagenet")
     parser.add_argument("--epochs", type=int, default=-1)
-    parser.add_argument("--fine-tune", default="all")
+    parser.add_argument("--fine-tune", default="never")
     parser.add_argument("--class-weights", default="none")
     parser.add_argument("--tag", default="", help="a name for these settings among the results")
     parser.add_argument("--val-only", action="store_true", help="print validation figures and keep the test unseen")
@@ -128,10 +128,7 @@ def run_fold(
     fold: int,
 ) -> dict[str, Any]:
     """Figures by slice: {"val": {slice: ...}, "test": {slice: ...}, "group": {slice: ...}}."""
-    if method == "otsu":
-        rows = run_otsu(samples, parts)
-    else:
-        rows = run_unet(samples, groups, parts, method, args, fold)
+    rows = run_otsu(samples, parts) if method == "otsu" else run_unet(samples, groups, parts, method, args, fold)
     return {**rows, "group": {name: groups[name] for name in groups}}
 
 
@@ -208,7 +205,9 @@ def run_otsu(samples: Sequence[Sample], parts: dict[str, str]) -> dict[str, Any]
             dices.append(2 * int((truth & predicted).sum()) / both if both else 1.0)
         if sum(dices) / len(dices) > best:
             best, chosen = sum(dices) / len(dices), setting
-    print(f"  Otsu: {chosen[0]} classes, opened by {chosen[1]:.0%} of the side, inner only {chosen[2]}: {best:.3f} there")
+    print(
+        f"  Otsu: {chosen[0]} classes, opened by {chosen[1]:.0%} of the side, inner only {chosen[2]}: {best:.3f} there"
+    )
     rows: dict[str, Any] = {"val": {}, "test": {}, "setting": list(chosen)}
     for sample in samples:
         part = parts[sample.image_path.name]
@@ -280,7 +279,10 @@ def report(work: Path, classes: dict[str, int], *, val_only: bool) -> None:
         line["seconds"] = sum(row["seconds"] for row in rows if row["method"] == method)
         table.append(line)
     files.write_json(work / "segment.json", {"rows": table})
-    print(f"\n{'method':28} {'folds':>5} {'part':5} {'slices':>6} {'Dice':>7} {'95 %':>15} {'IoU':>6} {'BF1':>6} {'HD95':>6} missed")
+    print(
+        f"\n{'method':28} {'folds':>5} {'part':5} {'slices':>6} {'Dice':>7} {'95 %':>15} "
+        f"{'IoU':>6} {'BF1':>6} {'HD95':>6} missed"
+    )
     for line in table:
         for part in ("val", "test"):
             if part in line:

@@ -52,7 +52,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
 
     table = Table(title=Text(title), title_justify="left")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(Text(column), overflow="fold")
     for row in rows:
         # As Text: a file or label named "[/b]" is no markup.
         table.add_row(*(Text(str(cell)) for cell in row))
@@ -69,5 +69,5 @@ def print_facts(title: str, facts: Mapping[str, object]) -> None:
     for _ in range(2):
         table.add_column(overflow="fold")  # a path cut short with "..." is of no use
     for name, value in facts.items():
-        table.add_row(name, Text(str(value)))
+        table.add_row(Text(name), Text(str(value)))
     Console().print(table)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 GREY_RULE = "16-bit grey: percentiles 1 to 99 of the picture; DICOM: rescale, then its own window, else the same"
 PERCENTILES = (1.0, 99.0)
 MAX_PIXELS = 200_000_000
+NO_PICTURE = "is DICOM without a picture (a report, a plan, a list of files)"
 _MAGIC_AT, _MAGIC = 128, b"DICM"
 
 
@@ -119,7 +120,8 @@ def read_single(data: bytes, path: Path) -> Pixels:
         raise ImageError(
             path, f"holds {len(scan.frames)} pictures; make a dataset of them with `thirtyfold convert --to labelme`"
         )
-    return scan.frames[0]
+    frame: Pixels = scan.frames[0]
+    return frame
 
 
 def _read(data: bytes, path: Path, *, pixels: bool) -> Any:
@@ -143,7 +145,7 @@ def _header(dataset: Any, path: Path) -> Header:
         width, height = int(dataset.Columns), int(dataset.Rows)
         frames = int(dataset.get("NumberOfFrames") or 1)
     except (AttributeError, TypeError, ValueError) as error:
-        raise ImageError(path, "is DICOM without a picture (a report, a plan, a list of files)") from error
+        raise ImageError(path, NO_PICTURE) from error
     if width < 1 or height < 1 or frames < 1:
         raise ImageError(path, f"says that it holds {frames} pictures of {width}x{height} pixels; copy it again")
     if width * height * frames > MAX_PIXELS:
@@ -156,7 +158,9 @@ def _header(dataset: Any, path: Path) -> Header:
         frames=frames,
         series=series,
         # Two hospitals may have the same number.
-        patient=f"{dataset.get('PatientID')}\n{dataset.get('IssuerOfPatientID')}" if dataset.get("PatientID") else study,
+        patient=f"{dataset.get('PatientID')}\n{dataset.get('IssuerOfPatientID')}"
+        if dataset.get("PatientID")
+        else study,
         number=_whole(dataset.get("InstanceNumber")),
         mm_per_pixel=_spacing(dataset),
     )
@@ -174,7 +178,7 @@ def _spacing(dataset: Any) -> tuple[float, float] | None:
 def _rgb(stored: NDArray[Any], header: Header, dataset: Any) -> Pixels:
     """All frames (frames, height, width, 3)."""
     import numpy as np
-    from pydicom.pixels import apply_color_lut
+    from pydicom.pixels.processing import apply_color_lut
 
     if dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
         stored = np.asarray(apply_color_lut(stored, dataset))
@@ -189,7 +193,7 @@ def _rgb(stored: NDArray[Any], header: Header, dataset: Any) -> Pixels:
 def _grey(stored: NDArray[Any], dataset: Any) -> Pixels:
     """One frame (height, width) of a grey file as uint8, white for much."""
     import numpy as np
-    from pydicom.pixels import apply_modality_lut
+    from pydicom.pixels.processing import apply_modality_lut
 
     try:
         values = np.asarray(apply_modality_lut(stored, dataset), np.float32)
@@ -229,7 +233,7 @@ def _eight_bits(frames: NDArray[Any], dataset: Any) -> Pixels:
     kind = str(dataset.get("PhotometricInterpretation", "RGB"))
     if not kind.startswith("YBR_FULL"):
         return np.asarray(small, np.uint8)
-    from pydicom.pixels import convert_color_space
+    from pydicom.pixels.processing import convert_color_space
 
     return np.stack([convert_color_space(frame, kind, "RGB") for frame in small])
 
@@ -242,4 +246,4 @@ def _whole(value: Any) -> int:
 
 
 def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:120] or type(error).__name__
+    return " ".join(str(error).split(" - ")[0].split())[:120].rstrip(".") or type(error).__name__

@@ -1,4 +1,4 @@
-"""Shapes to label maps, against two independent methods: OpenCV's fill, and asking of points whether they lie inside."""
+"""Shapes to label maps, against two independent methods: OpenCV's fill, and whether points lie inside."""
 
 from __future__ import annotations
 
@@ -87,7 +87,10 @@ def test_the_edge_of_a_filled_outline_is_half_a_pixel_from_the_outline_at_most()
 
 
 def test_a_shape_that_stands_later_in_the_file_lies_on_top() -> None:
-    small, large = polygon((10, 10), (20, 10), (20, 20), (10, 20)), polygon((0, 0), (40, 0), (40, 40), (0, 40), label="b")
+    small, large = (
+        polygon((10, 10), (20, 10), (20, 20), (10, 20)),
+        polygon((0, 0), (40, 0), (40, 40), (0, 40), label="b"),
+    )
     numbers = {"a": 1, "b": 2}
     assert set(np.unique(label_map([large, small], numbers, SIZE_WH))) == {0, 1, 2}
     assert label_map([small, large], numbers, SIZE_WH)[15, 15] == 2

@@ -19,7 +19,8 @@ NOTEBOOK = REPOSITORY / "examples" / "from_photos_to_model.ipynb"
 GPL = ("labelme", "PyQt5", "PySide6")
 WHAT_IS_LOADED = f"""\
 import sys
-print("loaded:", sorted({{name.split(".")[0] for name in sys.modules}} & {{*{GPL!r}, "tensorflow", "albumentations"}}))"""
+loaded = {{name.split(".")[0] for name in sys.modules}}
+print("loaded:", sorted(loaded & {{*{GPL!r}, "tensorflow", "albumentations"}}))"""
 
 
 @pytest.fixture

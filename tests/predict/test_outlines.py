@@ -9,10 +9,10 @@ import pytest
 from thirtyfold.datasets.formats.regions import polygon_area
 from thirtyfold.datasets.rasterize import label_map
 from thirtyfold.drawing import color_of, draw_annotations
+from thirtyfold.predict.decoders import DECODERS, Placement
 from thirtyfold.predict.instances import separate
 from thirtyfold.predict.outlines import areas_by_label, outlines_of, region
 from thirtyfold.predict.segments import Segmentation, annotations_of, segmentation_of
-from thirtyfold.predict.decoders import DECODERS, Placement
 
 SIZE_WH = (200, 150)
 

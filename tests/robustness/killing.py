@@ -13,7 +13,7 @@ from typing import Any
 
 REPOSITORY = Path(__file__).parents[2]
 # So many kills a command; 50 take some minutes.
-KILLS = max(2, int(os.environ.get("THIRTYFOLD_KILLS", "15")) // 3)
+KILLS = max(2, int(os.environ.get("THIRTYFOLD_KILLS", "15")) // 5)
 LIGHT_MODULES = (
     "cv2",
     "numpy",

@@ -1,4 +1,4 @@
-"""The real program in odd surroundings: locale C, no HOME, closed streams, a narrow terminal, no room for temporary files."""
+"""The real program in odd surroundings: locale C, no HOME, closed streams, a narrow terminal, no place for temporaries."""
 
 from __future__ import annotations
 
@@ -94,14 +94,6 @@ def test_without_a_home_or_with_one_that_is_not_there_everything_works(faces: Pa
             assert done.stderr.count("\n") < 6, done.stderr
 
 
-@pytest.mark.slow
-def test_doctor_says_what_it_finds_where_there_is_no_home(tmp_path: Path) -> None:
-    done = thirtyfold("doctor", "--json", env=bare(HOME="/nowhere/at/all", TMPDIR="/nowhere/either"), cwd=tmp_path)
-    assert done.returncode in (0, 7), done.stderr
-    assert "Traceback" not in done.stderr
-    assert {"tensorflow", "opencv"} <= {check["name"].lower() for check in json.loads(done.stdout)}
-
-
 @ON_UNIX
 def test_temporary_files_have_no_place_and_are_not_missed(faces: Path, tmp_path: Path) -> None:
     for variable in ("TMPDIR", "TEMP", "TMP"):
@@ -132,11 +124,10 @@ def test_in_a_narrow_terminal_tables_are_narrow_and_nothing_is_cut_off(faces: Pa
         assert "…" not in narrow.stdout
 
 
-def test_help_fits_into_forty_columns() -> None:
+def test_help_is_folded_for_a_narrow_terminal() -> None:
     done = thirtyfold("augment", "--help", env=bare(COLUMNS="40", TERMINAL_WIDTH="40"))
     assert done.returncode == 0
-    words = [word for line in done.stdout.splitlines() for word in line.split()]
-    assert max(widths(done.stdout)) <= max(44, *map(len, words))
+    assert max(widths(done.stdout)) <= 50  # as narrow as click ever makes it
 
 
 def test_no_colour_where_none_is_wanted_and_none_in_a_pipe(faces: Path) -> None:

@@ -28,6 +28,7 @@ from thirtyfold.predict.segment_options import OPACITY, SegmentOptions
 from thirtyfold.workspace import DEFAULT_DATASET, DEFAULT_RUNS, find_run
 
 if TYPE_CHECKING:
+    from thirtyfold.predict.answers import Explain
     from thirtyfold.model.online import Augmenter
     from thirtyfold.predict.crops import CropOptions
     from thirtyfold.sample import Sample
@@ -381,11 +382,18 @@ def predict(
     ] = None,
     mm_per_pixel: Annotated[float | None, typer.Option(help="Outlines: give their areas in mm².")] = None,
     opacity: OpacityOption = OPACITY,
+    top: Annotated[int | None, typer.Option(help="Classes: so many of the most probable.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write what was found into this CSV file.")] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Classes: with --save, a picture of what speaks for each (Grad-CAM).")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show what each picture went through, and the times.")] = False,
     runs: RunsOption = DEFAULT_RUNS,
     json_: JsonOption = False,
 ) -> None:
     """Find the objects in pictures and folders."""
     from thirtyfold import console
+    from thirtyfold.predict.answers import AnswerOptions
     from thirtyfold.predict.batch import predict_paths
     from thirtyfold.predict.detectors import find_model
     from thirtyfold.predict.label_colors import parse_colors
@@ -396,9 +404,10 @@ def predict(
         _crop_labels([*(sources or []), *(input_ or [])], labels, cutting, as_json=json_)
         return
 
+    found_model = find_model(model, runs)
     result = predict_paths(
         [*(sources or []), *(input_ or [])],
-        find_model(model, runs),
+        found_model,
         threshold=threshold,
         form=form,
         then=None if then is None else find_second(then, runs),
@@ -408,14 +417,29 @@ def predict(
         segments=SegmentOptions(
             masks=masks, instances=instances, tile_px=tile, mm_per_pixel=mm_per_pixel, opacity=opacity
         ),
+        answers=AnswerOptions(
+            top=top, csv=csv, debug=debug, explain=_explainer(found_model, save) if explain else None
+        ),
         progress=console.Terminal(),
     )
     if json_:
         console.print_json(result.to_list())
     else:
         console.print_table("Found", result.columns(), result.rows())
+        for line in result.remarks():
+            typer.echo(line)
     if result.problems:
         raise DataError(f"{len(result.problems)} pictures were left out, first {result.problems[0]}")
+
+
+def _explainer(model: Path | str, save: Path | None) -> Explain:
+    if save is None:
+        raise UsageError("--explain: writes a picture for each; say where these go, with --save FOLDER")
+    if not isinstance(model, Path) or not model.is_dir():
+        raise UsageError(f"--explain: shows what speaks for a class, and {model} is a ready detector; leave it out")
+    from thirtyfold.model.explain import open_explainer
+
+    return open_explainer(model)
 
 
 def _cutting(crops: Path | None, margin: float, min_score: float, labels: Path | None) -> CropOptions | None:

@@ -44,16 +44,16 @@ def settle_dataset(path: Path, progress: Progress = SILENT) -> Dataset:
     The second time its own import is taken. Raises :class:`DataError` for a class without a photo, and where the
     photos have changed since they were imported; :class:`UsageError` if another dataset has that name.
     """
-    if not is_class_folders(path):
-        return Dataset(path)
-    classes = _class_dirs(path)
-    _refuse_empty(path, classes, progress)
     target = _target_of(path)
-    if not target.exists():
-        source = _stamps(path, {})
-        _import(path, target, source, progress)
-        return Dataset(target)
     known = _read_imported(target)
+    # Looking through all files for labels of another kind takes seconds of ten thousands, and was done before.
+    imported_before = known is not None and known.source == path.resolve() and path.is_dir()
+    if not imported_before and not is_class_folders(path):
+        return Dataset(path)
+    _refuse_empty(path, _class_dirs(path), progress)
+    if not target.exists():
+        _import(path, target, _stamps(path, {}), progress)
+        return Dataset(target)
     if known is None:
         _finish_or_refuse(path, target, progress)
         return Dataset(target)

@@ -19,11 +19,21 @@ from thirtyfold.errors import LabelError
 
 _LINEAGE = "thirtyfold"
 _MARK = "predicted_by"
+AREA_PX = "area_px"
+_COMPUTED = frozenset({AREA_PX})
 
 
 def marked(label_file: LabelFile, *, predicted_by: str, **more: str) -> LabelFile:
-    """The label file as drawn by the run ``predicted_by``; ``more`` stands beside that name."""
-    return replace(label_file, extra={**label_file.extra, _LINEAGE: {_MARK: predicted_by, **more}})
+    """The label file as drawn by the run ``predicted_by``; ``more`` stands beside that name.
+
+    What was computed of its shapes is not written down: it would be wrong as soon as a person moves a corner.
+    """
+    shapes = tuple(
+        replace(shape, extra={key: value for key, value in shape.extra.items() if key not in _COMPUTED})
+        for shape in label_file.annotations
+    )
+    extra = {**label_file.extra, _LINEAGE: {_MARK: predicted_by, **more}}
+    return replace(label_file, annotations=shapes, extra=extra)
 
 
 def is_machine_made(label_file: LabelFile) -> bool:

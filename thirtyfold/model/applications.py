@@ -87,7 +87,9 @@ def fetch_imagenet(name: str, alpha: float, folder: Path, progress: Progress) ->
     try:
         published = APPLICATIONS[name].build(None, alpha, weights="imagenet")
     except ValueError as error:
-        raise UsageError(f"--backbone {name} --alpha {alpha}: has no ImageNet weights ({_first_line(error)})") from error
+        raise UsageError(
+            f"--backbone {name} --alpha {alpha}: has no ImageNet weights ({_first_line(error)})"
+        ) from error
     except Exception as error:  # Keras raises a bare one
         raise NotInstalledError(
             f"the ImageNet weights of {name} cannot be fetched ({_first_line(error)}); without a network copy "

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 POOLED = "pooled"
 _DROP = 0.3
+# One photo is not to count as a thousand others.
+_HEAVIEST = 100.0
 # Smaller probabilities have no logarithm that could be learned from.
 _SMALLEST = 1e-7
 
@@ -45,9 +47,10 @@ def settle(options: TrainOptions, samples: Sequence[Sample]) -> TrainOptions:
 def class_weights(counts: Sequence[int]) -> tuple[float, ...]:
     """What a photo of each class weighs so that all classes weigh the same, 1 in the mean over the photos.
 
-    As scikit-learn's ``class_weight="balanced"`` (King and Zeng, "Logistic Regression in Rare Events Data", 2001).
+    As scikit-learn's ``class_weight="balanced"`` (King and Zeng, "Logistic Regression in Rare Events Data", 2001), up
+    to 100.
     """
-    return tuple(sum(counts) / (len(counts) * max(count, 1)) for count in counts)
+    return tuple(min(sum(counts) / (len(counts) * max(count, 1)), _HEAVIEST) for count in counts)
 
 
 def build(options: TrainOptions, classes: Sequence[str]) -> Network:

@@ -24,12 +24,14 @@ from thirtyfold.workspace import DEFAULT_RUNS, Dataset
 if TYPE_CHECKING:
     from thirtyfold.model.data import TrainingData
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """One backbone. ``quality`` by part; ``beside`` by part, the mean over seeds of the exam's figure of that name.
 
-    ``best_figures`` are those of the best run on the test photos. ``seconds_first`` is the first training, which computes the features of the copies if no earlier one did;
-    ``seconds_mean`` that of all. ``best_run`` is the seed with the best validation score.
+    ``seconds_first`` is the first training, which computes the features of the copies if no earlier one did;
+    ``seconds_mean`` that of all. ``best_run`` is the seed with the best validation score, ``best_figures`` what it
+    reached on the test photos.
     """
 
     backbone: str
@@ -267,9 +269,9 @@ def _line(
     def score(trial: Trial) -> float:
         return sum(look.score for look in trial.looks[chosen_on])
 
-    beside = {}
-    for part in spreads if exam.beside else ():
-        known = [value for run in runs if (value := run.figure(part, exam.beside[0])) is not None]
+    beside, figure = {}, exam.beside[0] if exam.beside else ""
+    for part in spreads if figure else ():
+        known = [value for run in runs if (value := run.figure(part, figure)) is not None]
         if known:
             beside[part] = sum(known) / len(known)
     first, best = runs[0], max(runs, key=score)

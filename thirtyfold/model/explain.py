@@ -63,12 +63,13 @@ class Explainer:
 
         heat = self.heat(pixels, annotation.label)
         colours = cv2.applyColorMap((heat * 255).astype(np.uint8), cv2.COLORMAP_TURBO)[..., ::-1]
-        canvas = np.ascontiguousarray(cv2.addWeighted(colours, _OPACITY, pixels, 1 - _OPACITY, 0))
+        blended = cv2.addWeighted(colours, _OPACITY, pixels, 1 - _OPACITY, 0)
+        canvas: Pixels = np.ascontiguousarray(blended).astype(np.uint8)
         said = f"{annotation.label} {annotation.score or 0.0:.0%}"
         if not heat.any():
             said += " (no place speaks for it)"
         draw_text(canvas, said, (2, 20), scale=max(0.4, max(canvas.shape[:2]) / 1200))
-        return canvas.astype(np.uint8)
+        return canvas
 
 
 def open_explainer(run_dir: Path) -> Explainer:
@@ -80,8 +81,8 @@ def open_explainer(run_dir: Path) -> Explainer:
     artifact = read_card(run_dir)
     if artifact.decoder != "classes":
         raise UsageError(
-            f"--explain: shows what speaks for a class of the whole photo, and {run_dir} is a model of {artifact.task}; "
-            "leave it out"
+            f"--explain: shows what speaks for a class of the whole photo, and {run_dir} is a model of "
+            f"{artifact.task}; leave it out"
         )
     data = read_form(run_dir, artifact, KERAS)
     from thirtyfold.model.train import import_tensorflow

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thirtyfold import __version__, files
+from thirtyfold.medical import GREY_RULE
 from thirtyfold.model.backbones import backbone_of
 from thirtyfold.model.exams.base import load_exam
 from thirtyfold.model.export import export_model
@@ -113,6 +114,7 @@ def _training_facts(options: TrainOptions, data: TrainingData, state: TrainingSt
         "data_fingerprint": data.fingerprint,
         "split": data.split_how,
         "split_leak_free": data.leak_free,
+        "pixels": GREY_RULE,
         "machine": machine_facts(),
     }
 

@@ -24,6 +24,8 @@ WITH_NEGATIVES = ("detect", "segment")
 WITH_PLACES = ("detect", "segment")
 # Tasks that choose one of several classes for a photo.
 WITH_CLASSES = ("classify",)
+# Tasks for which photos may be prepared.
+WITH_PREPARED = ("classify", "attributes")
 BACKBONES = ("vgg16", "resnet50", "inceptionv3", "mobilenetv2", "tiny")
 # Those that give one vector a photo, and no maps that could be looked at: our own, and what Keras has besides.
 POOLED_BACKBONES = ("cnn", *APPLICATIONS)
@@ -156,6 +158,17 @@ class TrainOptions:
             )
         if not 0 < self.share <= 1:
             raise UsageError(f"--share {self.share}: more than 0 and up to 1 was expected, like 0.5")
+        self._check_classes()
+        if self.seed < 0:
+            raise UsageError(f"--seed {self.seed}: 0 or more was expected")
+
+    def _check_labels(self) -> None:
+        if self.unlabelled == "negative" and self.task not in WITH_NEGATIVES:
+            raise UsageError(f"--unlabelled negative: says nothing to --task {self.task}; take skip")
+        if self.one_label and self.labels:
+            raise UsageError(f"--one-label {self.one_label}: calls every object so; leave out --labels")
+
+    def _check_classes(self) -> None:
         if self.class_weights not in CLASS_WEIGHTS:
             _check_numbers("--class-weights", self.class_weights)
         if self.class_weights != "none" and self.task not in ("segment", *WITH_CLASSES):
@@ -168,16 +181,8 @@ class TrainOptions:
             _one_of("--prepare", step, STEPS)
         if len(set(self.prepare)) < len(self.prepare):
             raise UsageError(f"--prepare {','.join(self.prepare)}: each was expected once")
-        if self.prepare and self.task in WITH_PLACES:
+        if self.prepare and self.task not in WITH_PREPARED:
             raise UsageError(f"--prepare: not for --task {self.task}; photos are fed to it as they are")
-        if self.seed < 0:
-            raise UsageError(f"--seed {self.seed}: 0 or more was expected")
-
-    def _check_labels(self) -> None:
-        if self.unlabelled == "negative" and self.task not in WITH_NEGATIVES:
-            raise UsageError(f"--unlabelled negative: says nothing to --task {self.task}; take skip")
-        if self.one_label and self.labels:
-            raise UsageError(f"--one-label {self.one_label}: calls every object so; leave out --labels")
 
     def _check_backbone(self) -> None:
         known = BACKBONES if self.task in WITH_PLACES else (*BACKBONES, *POOLED_BACKBONES)

@@ -29,7 +29,7 @@ def segment_loss(class_weights: Sequence[float]) -> Callable[[Any, Any], Any]:
 
 
 def dice_loss(y_true: Any, y_pred: Any) -> Any:
-    """1 - the mean of the classes' soft Dice over a batch, background left out (Milletari et al., V-Net, 2016, eq. 4)."""
+    """1 - the mean of the classes' soft Dice over a batch, no background (Milletari et al., V-Net, 2016, eq. 4)."""
     truth, counted = _one_hot(y_true, y_pred)
     predicted = y_pred * counted
     axes = (0, 1, 2)

@@ -22,7 +22,7 @@ _FEW_CHANNELS = 24
 
 
 def skips_of(entry: Backbone, backbone: Any, *, stored: bool) -> tuple[str, ...]:
-    """The layers of ``backbone`` that the decoder joins, the finest first. ``stored``: their outputs are kept on disk."""
+    """The layers of ``backbone`` that the decoder joins, finest first. ``stored``: their outputs are kept on disk."""
     taps = entry.taps_from(4)
     if not entry.half_tap:
         return taps
@@ -31,9 +31,10 @@ def skips_of(entry: Backbone, backbone: Any, *, stored: bool) -> tuple[str, ...]
 
 
 def decoder(maps: Sequence[Any], class_count: int, *, drop: float) -> Any:
-    """Feature maps, finest first, each half as wide as the one before, to probabilities (batch, size/2, size/2, classes + 1).
+    """Feature maps to probabilities (batch, size/2, size/2, classes + 1).
 
-    ``drop`` is the share of the maps' channels that a step of training does without.
+    ``maps`` are finest first, each half as wide as the one before; ``drop`` is the share of their channels that a step
+    of training does without.
     """
     *skips, x = [layers.SpatialDropout2D(drop, name=f"drop{level}")(features) for level, features in enumerate(maps)]
     stride = 32

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,18 +11,28 @@ from typing import Any
 
 from thirtyfold import files
 from thirtyfold.datasets.formats.labelmap import NAME as LABELMAP
+from thirtyfold.datasets.machine_made import AREA_PX
 from thirtyfold.drawing import Color, draw_annotations
 from thirtyfold.errors import ImageError, NothingToDo, UsageError
 from thirtyfold.images import Pixels, encode_jpeg, is_image, read_rgb
+from thirtyfold.predict.answers import (
+    AnswerOptions,
+    is_whole,
+    ranked_of,
+    whole_columns,
+    whole_rows,
+    with_top,
+    write_csv,
+)
 from thirtyfold.predict.chain import THEN, Chain, all_labels, caption, full_label, in_its_colour, verdict_of
 from thirtyfold.predict.crops import Crop, CropFolder, CropOptions
-from thirtyfold.predict.detectors import Detector, Model, open_detector
+from thirtyfold.predict.detectors import Model, open_detector
 from thirtyfold.predict.forms import AUTO
 from thirtyfold.predict.label_colors import colors_for
 from thirtyfold.predict.recognizer import open_second
-from thirtyfold.predict.outlines import AREA_PX
 from thirtyfold.predict.segment_options import SegmentOptions
 from thirtyfold.predict.segmenter import MaskFolder, with_options
+from thirtyfold.predict.steps import Steps, look
 from thirtyfold.progress import SILENT, Progress
 from thirtyfold.sample import Annotation, Sample
 from thirtyfold.workspace import is_set_aside
@@ -49,10 +60,13 @@ class PredictResult:
     crops: tuple[Crop, ...] = ()
     masks: tuple[Path, ...] = ()
     mm_per_pixel: float | None = None
+    top: int | None = None
+    steps: tuple[Steps, ...] = ()
 
     def to_list(self) -> list[dict[str, Any]]:
         """For ``--json``: points in pixels of the upright original, to a hundredth."""
         cut = {id(crop.annotation): {"crop": str(crop.path)} for crop in self.crops}
+        debugs = [{"debug": steps.to_dict()} for steps in self.steps] or [{}] * len(self.samples)
         return [
             {
                 "image_path": str(sample.image_path),
@@ -63,16 +77,21 @@ class PredictResult:
                     for annotation in sample.annotations or ()
                 ],
             }
-            for sample in self.samples
+            | debug
+            for sample, debug in zip(self.samples, debugs, strict=True)
         ]
 
     def columns(self) -> tuple[str, ...]:
         """The titles of :meth:`rows`; areas stand there where outlines were found."""
+        if is_whole(self.samples):
+            return whole_columns(self.top)
         unit = "px" if self.mm_per_pixel is None else "mm²"
         return ("photo", "label", "score", "left, top, right, bottom", *([f"area, {unit}"] if self._outlined else []))
 
     def rows(self) -> list[tuple[str, ...]]:
-        """A line an object for a table; pictures without any get a line, too."""
+        """A line an object for a table; pictures without any get a line, too. Of classes a line a picture."""
+        if is_whole(self.samples):
+            return whole_rows(self.samples, self.top)
         rows = []
         for sample in self.samples:
             for annotation in sample.annotations or ():
@@ -85,6 +104,14 @@ class PredictResult:
             if not sample.annotations:
                 rows.append((str(sample.image_path), "nothing", "", "", *([""] if self._outlined else [])))
         return rows
+
+    def remarks(self) -> list[str]:
+        """What happened to each picture, where that was asked for."""
+        return [
+            line
+            for sample, steps in zip(self.samples, self.steps, strict=False)
+            for line in (str(sample.image_path), *(f"  {said}" for said in steps.lines()))
+        ]
 
     @property
     def _outlined(self) -> bool:
@@ -110,6 +137,7 @@ def predict_paths(
     save_dir: Path | None = None,
     crops: CropOptions | None = None,
     segments: SegmentOptions | None = None,
+    answers: AnswerOptions | None = None,
     progress: Progress = SILENT,
 ) -> PredictResult:
     """Find the objects in pictures and in folders of pictures; a second model, ``then``, looks at each of them.
@@ -117,7 +145,7 @@ def predict_paths(
     With ``save_dir`` the pictures with their boxes are written there as JPEG, under the
     names they have below their folder; ``colors`` are RGB by label where the usual ones are not wanted. With ``crops``
     every object is cut out into a file of its own (:mod:`thirtyfold.predict.crops`). ``segments`` are for models that
-    outline. A picture that can't be read becomes one of
+    outline; ``answers`` are what else is to be said of what was found. A picture that can't be read becomes one of
     ``problems`` and the rest goes on. Raises :class:`UsageError` for a source that is not
     there and a place to save to that would mix with the originals, :class:`NothingToDo`
     where there are no pictures, and what :func:`thirtyfold.predict.detectors.open_detector` raises.
@@ -125,36 +153,46 @@ def predict_paths(
     if threshold is not None and not 0 <= threshold <= 1:
         raise UsageError(f"--threshold {threshold}: a score between 0 and 1 was expected")
     pictures = find_pictures(sources, save_dir=save_dir)
-    segments = segments or SegmentOptions()
+    segments, answers = segments or SegmentOptions(), answers or AnswerOptions()
     predictor = with_options(open_detector(model, threshold=threshold, form=form, progress=progress), segments)
+    predictor = with_top(predictor, answers.top)
     originals = {picture.path.resolve() for picture in pictures}
     masks = MaskFolder(segments.masks, predictor.classes, originals) if segments.masks is not None else None
     if then is not None:
         predictor = Chain(predictor, open_second(then, progress), remember=False, limit=None)
     samples: list[Sample] = []
+    steps: list[Steps] = []
     problems: list[ImageError] = []
     saver = Saver(save_dir, originals) if save_dir is not None else None
     cutter = CropFolder(crops) if crops is not None else None
     inks = colors_for(all_labels(predictor), colors)
     with progress.bar("predict", total=len(pictures), unit="picture") as bar:
         for picture in pictures:
+            began = time.perf_counter()
             try:
                 pixels = read_rgb(picture.path)
             except ImageError as error:
                 problems.append(error)
                 progress.say(f"left out: {error}")
             else:
-                sample = _sample(picture.path, pixels, predictor)
+                found, taken = look(pixels, predictor, read_ms=(time.perf_counter() - began) * 1000)
+                sample = _sample(picture.path, pixels, found)
                 samples.append(sample)
+                steps.append(taken)
                 if saver is not None:
-                    found = sample.annotations or ()
                     drawn = draw_annotations(pixels, [*map(in_its_colour, found)], texts=[*map(caption, found)], ink_of=inks.of, opacity=segments.opacity)
                     saver.save(picture.relative, drawn)
+                    if answers.explain is not None and found:
+                        name = picture.relative.with_name(f"{picture.relative.stem}-explained.jpg")
+                        saver.save(name, answers.explain(pixels, found[0]))
                 if masks is not None:
                     masks.add(picture.relative, sample.annotations or (), (sample.width, sample.height))
                 if cutter is not None:
                     cutter.add(picture.path, picture.relative, pixels, sample.annotations or ())
             bar.advance()
+    if answers.csv is not None:
+        write_csv(answers.csv, samples, answers.top)
+        progress.say(f"{len(samples)} pictures are in {answers.csv}")
     if saver is not None:
         progress.say(f"{len(saver.written)} pictures with their boxes are in {save_dir}")
     if masks is not None:
@@ -169,6 +207,8 @@ def predict_paths(
         crops=tuple(cutter.written) if cutter is not None else (),
         masks=tuple(masks.written) if masks is not None else (),
         mm_per_pixel=segments.mm_per_pixel,
+        top=answers.top,
+        steps=tuple(steps) if answers.debug else (),
     )
 
 
@@ -240,20 +280,22 @@ def _walk(folder: Path, saving_to: Path | None) -> Iterator[Path]:
         yield from (here / name for name in sorted(names) if is_image(here / name) and not is_set_aside(here / name))
 
 
-def _sample(path: Path, pixels: Pixels, predictor: Detector) -> Sample:
+def _sample(path: Path, pixels: Pixels, found: tuple[Annotation, ...]) -> Sample:
     height, width = pixels.shape[:2]
-    return Sample(image_path=path, width=width, height=height, annotations=predictor(pixels))
+    return Sample(image_path=path, width=width, height=height, annotations=found)
 
 
 def _annotation_dict(annotation: Annotation) -> dict[str, Any]:
     verdict = verdict_of(annotation)
     said = None if verdict is None else {"label": verdict.label, "score": round(verdict.score, 4)}
+    ranked = ranked_of(annotation)
     return {
         "label": annotation.label,
         "kind": annotation.kind,
         "points": [[round(x, 2), round(y, 2)] for x, y in annotation.points],
         "score": None if annotation.score is None else round(annotation.score, 4),
         **({THEN: said} if THEN in annotation.extra else {}),
+        **({"ranked": [[label, round(score, 6)] for label, score in ranked]} if ranked else {}),
     }
 
 

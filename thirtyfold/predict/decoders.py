@@ -111,7 +111,8 @@ def decode_classes(
 ) -> tuple[Annotation, ...]:
     """``probabilities`` (1, C): the most probable class as one annotation over the whole picture.
 
-    ``extra["ranked"]`` holds the five most probable ones, ``[[label, probability], …]``.
+    ``extra["ranked"]`` holds the ``top`` most probable ones, five unless the options say more,
+    ``[[label, probability], …]``.
     """
     probabilities = np.nan_to_num(outputs["probabilities"][0], nan=0.0)
     ranked = ranked_classes(probabilities, classes)
@@ -120,7 +121,7 @@ def decode_classes(
         return ()
     width, height = placement.image_wh
     found = Annotation.from_box(label, (0.0, 0.0, float(width), float(height)), score=score)
-    return (replace(found, extra={RANKED: [[name, value] for name, value in ranked[:TOP]]}),)
+    return (replace(found, extra={RANKED: [[name, value] for name, value in ranked[: _top(options)]]}),)
 
 
 EMBEDDING = "embedding"
@@ -131,6 +132,11 @@ def decode_embedding(
 ) -> tuple[Annotation, ...]:
     """``embedding`` (1, D): nothing. It says who somebody is only beside others (``predict/recognizer.py``)."""
     return ()
+
+
+def _top(options: Mapping[str, Any]) -> int:
+    top = options.get("top", TOP)
+    return top if isinstance(top, int) and top > 0 else TOP
 
 
 def ranked_classes(probabilities: Array, classes: Sequence[str]) -> list[tuple[str, float]]:

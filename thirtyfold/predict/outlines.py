@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from thirtyfold.datasets.formats import regions
+from thirtyfold.datasets.machine_made import AREA_PX
 from thirtyfold.sample import Annotation, Point
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     LabelMap = NDArray[np.uint8]
     Confidence = NDArray[np.float32]
 
-AREA_PX = "area_px"
 # Pixels. Half of one is less than anybody draws by hand, and leaves a tenth of the corners.
 TOLERANCE_PX = 0.5
 
@@ -72,7 +72,8 @@ def region(
     outer, inner = regions.rings_of(mask)
     x, y = origin_xy
     rings = [
-        [tuple((px + x, py + y) for px, py in _simplified(ring, tolerance_px)) for ring in some] for some in (outer, inner)
+        [tuple((px + x, py + y) for px, py in _simplified(ring, tolerance_px)) for ring in some]
+        for some in (outer, inner)
     ]
     return Annotation(
         label=label,

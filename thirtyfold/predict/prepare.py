@@ -31,9 +31,7 @@ def on_squares(steps: Sequence[str]) -> tuple[str, ...]:
     return tuple(step for step in steps if step in ON_SQUARES)
 
 
-def prepared_square(
-    pixels: Pixels, size: int, steps: Sequence[str] = ()
-) -> tuple[Pixels, float, tuple[float, float]]:
+def prepared_square(pixels: Pixels, size: int, steps: Sequence[str] = ()) -> tuple[Pixels, float, tuple[float, float]]:
     """As :func:`thirtyfold.images.letterbox`, with the ``steps`` that are done on squares."""
     square, scale, offset_xy = letterbox(pixels, size)
     return _equalized(square, pixels.shape[1], pixels.shape[0]) if "equalize" in steps else square, scale, offset_xy

@@ -63,10 +63,8 @@ class Segmenter:
         self.model_ms = 0.0
         size = self._predictor.artifact.size
         scale = size / (self._options.tile_px or max(pixels.shape[:2]))
-        if self._options.tile_px is None:
-            found = self._whole(pixels)
-        else:
-            found = self._tiled(pixels, self._options.tile_px)
+        tile_px = self._options.tile_px
+        found = self._whole(pixels) if tile_px is None else self._tiled(pixels, tile_px)
         cell_px = size / self._cells / scale
         lowest = self.threshold if threshold is None else threshold
         return annotations_of(found, self.classes, lowest, self._decoder_options, pixels_per_cell=cell_px)
@@ -117,7 +115,7 @@ class Segmenter:
         import numpy as np
 
         started = time.perf_counter()
-        mask = np.nan_to_num(self._predictor.outputs(square)["mask"][0], nan=0.0)
+        mask: Scores = np.nan_to_num(self._predictor.outputs(square)["mask"][0], nan=0.0)
         self.model_ms += (time.perf_counter() - started) * 1000
         self._cells = mask.shape[0]
         return mask

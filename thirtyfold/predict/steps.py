@@ -71,7 +71,9 @@ class Steps:
             + (f"; prepared: {', '.join(self.prepare)}" if self.prepare else "")
             + f"; the network ({self.form}) scales it itself",
         ]
-        said += [f"  {label}: {score:.4f}" + ("" if box is None else f" at {_box(box)}") for label, score, box in self.raw]
+        said += [
+            f"  {label}: {score:.4f}" + ("" if box is None else f" at {_box(box)}") for label, score, box in self.raw
+        ]
         return [*said, f"times: {times}"]
 
 

@@ -1,8 +1,8 @@
 """Large pictures by overlapping tiles: what a model says of each is blended, so that no seam is seen.
 
 The tiles of a row and of a column are weighed each by itself, and the weight of a tile in the picture is the product:
-1 in its middle, falling to 0 along a raised cosine (Hann's window) where it overlaps the next, the weights of all tiles at
-a pixel adding up to 1. ``margin_px`` at its inner edges a tile has no say at all: there a convolution has
+1 in its middle, falling to 0 along a raised cosine (Hann's window) where it overlaps the next, the weights of all
+tiles at a pixel adding up to 1. ``margin_px`` at its inner edges a tile has no say at all: there a convolution has
 seen its padding. Where the margin is as wide as the network looks, and tiles lie on multiples of its coarsest stride,
 the blended result is what the network would say of the picture in one piece.
 
@@ -31,7 +31,7 @@ Run = Callable[["Pixels"], "Scores"]
 # What the letterbox has where no picture is.
 _GREY = 114
 OVERLAP_SHARE = 0.25
-# Coarser than any stride of ours; a tile that starts at a multiple of it meets the network's cells as its neighbours do.
+# The coarsest stride of ours: a tile that starts at a multiple of it meets the network's cells as its neighbours do.
 STRIDE_PX = 32
 
 
@@ -55,18 +55,17 @@ def axis_of(length_px: int, tile_px: int, *, overlap_px: int, margin_px: int = 0
     last = max(0, math.ceil((length_px - tile_px) / multiple_px)) * multiple_px
     starts = (*range(0, last, step), last)
     weights = np.ones((len(starts), tile_px), np.float64)
-    places = np.arange(tile_px) + 0.5
+    places = np.arange(tile_px, dtype=np.float64) + 0.5
     for number, start in enumerate(starts):
         if number:
             weights[number] *= _ramp(places, starts[number - 1] + tile_px - start, margin_px)
         if number + 1 < len(starts):
-            weights[number] *= _ramp(tile_px - places, start + tile_px - starts[number + 1], margin_px)
+            weights[number] *= _ramp(places[::-1], start + tile_px - starts[number + 1], margin_px)
     total = np.zeros(last + tile_px, np.float64)
     for start, weight in zip(starts, weights, strict=True):
         total[start : start + tile_px] += weight
-    for start, weight in zip(starts, weights, strict=True):
-        weight /= total[start : start + tile_px]
-    return Axis(starts, weights.astype(np.float32))
+    shares = [weight / total[start : start + tile_px] for start, weight in zip(starts, weights, strict=True)]
+    return Axis(starts, np.stack(shares).astype(np.float32))
 
 
 def blended(

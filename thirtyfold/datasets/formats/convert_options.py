@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from thirtyfold.errors import UsageError
 
 # The names of formats.FORMATS, which imports what `--help` must not.
-READABLE = ("labelme", "coco", "yolo", "voc", "masks", "folders", "imglab")
+READABLE = ("labelme", "coco", "yolo", "voc", "masks", "folders", "imglab", "dicom")
 WRITABLE = ("labelme", "coco", "yolo", "voc", "masks", "folders")
 
 

@@ -48,7 +48,9 @@ class Target:
 
     def place(self, entry: Entry, relative: str) -> None:
         """The entry's picture, byte for byte, as ``relative`` (a path with slashes)."""
-        if entry.embedded_in is not None:
+        if entry.picture is not None:
+            self.placer.write(entry.picture(), self.root / relative, how="made of scans")
+        elif entry.embedded_in is not None:
             self.placer.write(embedded_picture(entry.embedded_in), self.root / relative)
         else:
             self.placer.place(entry.sample.image_path, self.root / relative)

@@ -102,10 +102,10 @@ class Placer:
         except OSError as error:
             raise files.writing_failed(target, error) from error
 
-    def write(self, data: bytes, target: Path) -> None:
+    def write(self, data: bytes, target: Path, *, how: str = "taken out of label files") -> None:
         """A picture that was no file of its own."""
         files.write_bytes(target, data, durable=False)
-        self.counts["taken out of label files"] += 1
+        self.counts[how] += 1
 
     def _place(self, source: Path, target: Path) -> str:
         if not self._copy:

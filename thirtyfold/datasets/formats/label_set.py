@@ -7,7 +7,7 @@ stand in it directly, as labelme has them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -39,13 +39,15 @@ class Entry:
     ``name`` is its file name in the target, which no other photo shares, ending aside.
     ``extra`` are keys of the whole photo by format: ``labelme`` (unticked flags, unknown
     keys), ``coco``, ``voc``, ``capture`` (its line of ``captures.jsonl``). ``embedded_in`` is
-    the labelme file that holds the picture itself, where there is no other.
+    the file that holds the picture, where it is none of its own: a labelme file, or one that ``picture`` makes an
+    image file's bytes of.
     """
 
     sample: Sample
     name: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
     embedded_in: Path | None = None
+    picture: Callable[[], bytes] | None = field(default=None, compare=False)
 
     @property
     def stem(self) -> str:

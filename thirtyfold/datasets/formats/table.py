@@ -56,6 +56,7 @@ FORMATS: Mapping[str, Format] = {
     "masks": Format("thirtyfold.datasets.formats.mask_png", "index PNGs, a class a number"),
     "folders": Format("thirtyfold.datasets.formats.class_folders", "a folder of photos a class"),
     "imglab": Format("thirtyfold.datasets.formats.imglab_xml", "dlib's imglab XML", written=False),
+    "dicom": Format("thirtyfold.datasets.formats.dicom_series", "DICOM slices, a patient a session", written=False),
 }
 
 

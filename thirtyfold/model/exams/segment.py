@@ -129,8 +129,8 @@ class SegmentExam(PhotoExam):
                 ("Hausdorff distance, 95 %, px", "hausdorff95_px"),
             ),
             does="Outlines {classes} in pictures: a U-Net on the backbone {backbone}, trained by thirtyfold.",
-            use="Outlining these things in pictures like those it was trained on, for a person who looks at each outline. "
-            "It was made from few photos; outside of what they show, what it draws is a guess.",
+            use="Outlining these things in pictures like those it was trained on, for a person who looks at each "
+            "outline. It was made from few photos; outside of what they show, what it draws is a guess.",
             not_for="No medical device: nobody has shown that a diagnosis or a treatment may rest on it. For nothing "
             "where a missed or invented outline does harm.",
             limits=(
@@ -224,9 +224,7 @@ def _tile(item: Outlined) -> Tile | None:
     drawn = draw_annotations(pixels, found, names=False, opacity=_OPACITY)
     drawn = draw_annotations(drawn, truth, color=TRUTH_COLOR, names=False)
     dice = mean_dice(item.figures)
-    return Tile(
-        name=item.sample.image_path.name, pixels=drawn, caption=f"Dice {dice:.2f}", session=item.sample.session
-    )
+    return Tile(name=item.sample.image_path.name, pixels=drawn, caption=f"Dice {dice:.2f}", session=item.sample.session)
 
 
 def _scaled(shape: Annotation, scale: float) -> Annotation:

@@ -34,8 +34,8 @@ _LAYERS = frozenset(
 _OTHERS = frozenset(
     {
         "Constant", "DTypePolicy", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "L1", "L2", "LecunNormal",
-        "LecunUniform", "Ones", "RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling", "Zeros",
-        "__keras_tensor__",
+        "LecunUniform", "Ones", "Orthogonal", "RandomNormal", "RandomUniform", "TruncatedNormal", "VarianceScaling",
+        "Zeros", "__keras_tensor__",
     }
 )  # fmt: skip
 
@@ -63,7 +63,7 @@ def load_keras(data: bytes, name: str) -> Any:
     import keras
 
     # They register the layers of our own.
-    from thirtyfold.model import backbones, detect  # noqa: F401
+    from thirtyfold.model import backbones, detect, margin_loss  # noqa: F401
 
     config, weights = _parts(data, name)
     described = _without_training(config)

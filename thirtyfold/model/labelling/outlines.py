@@ -46,9 +46,7 @@ def classes(
     """The labels of the train part, sorted, or ``--labels`` in their order. Raises :class:`DataError`."""
     known = [label for label in labels_of(train) if label != IGNORE_LABEL]
     if not known:
-        raise DataError(
-            f"{dataset.root}: no outline is drawn in the train part; {how_to_label(dataset)}"
-        )
+        raise DataError(f"{dataset.root}: no outline is drawn in the train part; {how_to_label(dataset)}")
     if missing := [label for label in options.labels if label not in known]:
         raise DataError(f"{dataset.root}: no train photo holds a {missing[0]!r}; the labels are {', '.join(known)}")
     found = options.labels or tuple(known)

@@ -99,7 +99,7 @@ def in_top(truths: NDArray[np.int64], probabilities: NDArray[np.float32], *, top
     import numpy as np
 
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
-    return (best == truths[:, None]).any(axis=1).astype(np.float64)
+    return np.asarray((best == truths[:, None]).any(axis=1), np.float64)
 
 
 def losses(truths: NDArray[np.int64], probabilities: NDArray[np.float32]) -> NDArray[np.float64]:

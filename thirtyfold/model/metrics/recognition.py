@@ -112,7 +112,7 @@ class Trials:
 def identification(
     vectors: Vectors, names: Sequence[str], threshold_of: ThresholdOf, *, halves: int = HALVES, left_out: int = 0
 ) -> Trials:
-    """Half of each person's photos enrolled (at least one), the rest asked; again with ``left_out`` people not enrolled.
+    """Half of each person's photos enrolled (at least one), the rest asked; again with ``left_out`` people not in it.
 
     Those are a fifth where nobody says how many. The halves and the people left out are drawn ``halves`` times, always
     the same. ``threshold_of`` says the cosine of a gallery, from the enrolled vectors and whose they are.

@@ -136,7 +136,8 @@ def boundary(mask: Mask) -> Mask:
     """The pixels of a region that touch what is not region, or the edge of the picture."""
     from scipy import ndimage
 
-    return mask & ~ndimage.binary_erosion(mask)
+    inner: Mask = ndimage.binary_erosion(mask)
+    return mask & ~inner
 
 
 def _class_summary(regions: Sequence[RegionFigures]) -> dict[str, Any]:

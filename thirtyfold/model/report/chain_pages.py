@@ -32,7 +32,7 @@ _KEY = (
 
 def write_chain(result: ChainEvaluation) -> Path:
     """Write ``report.html`` and ``plots/`` into the folder of ``result``; returns the page's path."""
-    first = result.findings[0]
+    first = max(result.findings[:-1], key=lambda finding: finding.figures["objects_right"])
     page = Page(
         title=f"{result.run} behind {', '.join(finding.name for finding in result.findings[:-1])}",
         lead=(

@@ -1,0 +1,106 @@
+"""Drawn faces with and without a mask, and a run folder with a real, tiny classifier of them. No training.
+
+The classifier counts blue pixels in the lower half of the picture, so what it should say is known beforehand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from tests.drawn import draw_photo, write_label
+from thirtyfold import files
+from thirtyfold.images import Pixels, write_jpeg
+from thirtyfold.predict.artifact import Artifact, FormFile, write_artifact
+from thirtyfold.predict.forms import LITERT
+from thirtyfold.sample import Annotation, BoxXyxy
+
+WITH, WITHOUT = "with_mask", "without_mask"
+MASK_RGB = (60, 120, 220)
+SIZE = 64
+_MODEL: list[bytes] = []
+
+
+def draw_mask(pixels: Pixels, box_xyxy: BoxXyxy) -> None:
+    """Draw a blue mask onto the face in a box, **in place**; the skin around it stays."""
+    left, top, right, bottom = box_xyxy
+    center = round((left + right) / 2), round(top + 0.68 * (bottom - top))
+    axes = round(0.34 * (right - left)), round(0.2 * (bottom - top))
+    cv2.ellipse(pixels, center, axes, 0, 0, 360, MASK_RGB, cv2.FILLED, cv2.LINE_AA)
+
+
+def draw_masked(seed: int, *, masked: bool, width: int = 320, height: int = 240) -> tuple[Pixels, Annotation]:
+    """RGB pixels (height, width, 3) and the face's true box, labelled with its class."""
+    pixels, (face,) = draw_photo(seed, width=width, height=height)
+    if masked:
+        draw_mask(pixels, face.box_xyxy)
+    return pixels, Annotation.from_box(WITH if masked else WITHOUT, face.box_xyxy)
+
+
+def write_masked_dataset(root: Path, count: int = 4) -> Path:
+    """Photos of one face each, every other one masked, with the class of each as the label of its box."""
+    for number in range(1, count + 1):
+        pixels, face = draw_masked(number, masked=number % 2 == 1)
+        path = root / "images" / f"{number:04d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+        write_label(path, [face])
+    return root
+
+
+def write_class_folders(root: Path, count: int = 4) -> Path:
+    """Cut-out faces with a margin of a tenth, a folder for each class."""
+    for number in range(count):
+        for label, masked in ((WITH, True), (WITHOUT, False)):
+            pixels, face = draw_masked(100 + number, masked=masked)
+            left, top, right, bottom = face.box_xyxy
+            dx, dy = (right - left) / 10, (bottom - top) / 10
+            rows, columns = slice(max(0, round(top - dy)), round(bottom + dy)), slice(max(0, round(left - dx)), round(right + dx))
+            write_jpeg(root / label / f"{label}{number}.jpg", pixels[rows, columns].copy())
+    return root
+
+
+def write_tiny_classifier(run_dir: Path, *, dataset: str = "masks", margin_share: Any = 0.05) -> Path:
+    """Write a finished classify run into ``run_dir`` and return it; imports TensorFlow (seconds)."""
+    if not _MODEL:
+        _MODEL.append(_build())
+    files.write_bytes(run_dir / LITERT, _MODEL[0])
+    write_artifact(
+        run_dir,
+        Artifact(
+            task="classify",
+            classes=(WITH, WITHOUT),
+            size=SIZE,
+            decoder="classes",
+            decoder_options={} if margin_share is None else {"margin_share": margin_share},
+            forms={LITERT: FormFile(sha256=hashlib.sha256(_MODEL[0]).hexdigest())},
+            score_threshold=0.0,
+            training={"dataset": dataset},
+        ),
+    )
+    return run_dir
+
+
+def _build() -> bytes:
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import tensorflow as tf
+
+        class Blue(tf.Module):  # type: ignore[misc]
+            @tf.function(input_signature=[tf.TensorSpec((1, SIZE, SIZE, 3), tf.uint8, name="image")])  # type: ignore[untyped-decorator]
+            def __call__(self, image: Any) -> dict[str, Any]:
+                lower = tf.cast(image, tf.float32)[:, SIZE // 2 :]
+                blue = tf.cast(lower[..., 2] - lower[..., 0] > 80.0, tf.float32)
+                share = tf.reduce_mean(blue, axis=(1, 2))
+                masked = tf.sigmoid(40.0 * (share - 0.1))
+                return {"probabilities": tf.stack([masked, 1.0 - masked], axis=1)}
+
+        module = Blue()
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([module.__call__.get_concrete_function()], module)
+        return bytes(converter.convert())
