@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export NO_ALBUMENTATIONS_UPDATE := 1
 
-.PHONY: demo test setup setup-tests format lock proof bench clean package sbom licences audit notebook docker
+.PHONY: demo test setup setup-tests format lock proof bench docs clean package sbom licences audit notebook docker
 
 demo: $(VENV)/.ready
 	$(BIN)/thirtyfold demo
@@ -28,10 +28,9 @@ $(VENV)/.ready-tests: $(VENV)/.ready scripts/system_libraries.sh
 	sh scripts/system_libraries.sh --tests
 	touch $@
 
-# The figures of the README and docs, measured again; needs the real photos (see CONTRIBUTING.md).
-proof: $(VENV)/.ready
-	$(BIN)/python benchmarks/road.py
-	$(BIN)/python benchmarks/train.py --vgg16
+# Every claim run again, written to docs/proof.md; the real photos: see CONTRIBUTING.md. ONLY=geometry,road for some.
+proof: $(VENV)/.ready-tests
+	$(BIN)/python scripts/proof.py --only "$(ONLY)"
 
 # Each against its baseline, in one run. RUN and SOURCE: a trained model and a video it finds something in.
 RUN ?= demo/1/runs/detect/1
@@ -48,6 +47,11 @@ bench: $(VENV)/.ready
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# All pages as a site, in build/site. docs/cli.md is written anew from the program before.
+docs: $(VENV)/.ready
+	$(BIN)/python scripts/cli_reference.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # Refresh both locks; needs uv (`pip install uv`). Then `make licences` in the new environment.
 lock:

@@ -2,19 +2,19 @@
 
     python benchmarks/recognize.py --data ../shared/data/lfw10 [--partitions 3] [--sface] [--out figures.json]
 
-``--data`` is a folder a person. Faces are found by YuNet and cut out as ``live`` does it. In each partition half of the
-people, drawn at random, train an embedding (``train --task recognize``, MobileNetV2 0.35, frozen, ImageNet weights) that is
-judged on the other half; then the halves change places. The same test people judge every row:
+``--data`` is a folder a person. Faces are found by YuNet and cut out as ``live`` does it. In each partition half of
+the people, drawn at random, train an embedding (``train --task recognize``, MobileNetV2 0.35, frozen, ImageNet weights)
+that is judged on the other half; then the halves change places. The same test people judge every row:
 
 raw          ImageNet features of MobileNetV2 0.35, pooled, as they are: it was never shown a face on purpose
 raw, centred the same, less the mean of the training people's: what centring alone brings
 trained      the embedding
 sface        OpenCV's SFace, with ``--sface`` (its file is fetched once)
 
-AUC, EER and the accepted at a false-accept rate of 1 % are of all pairs of photos. ``right`` is the nearest of all test
-people when a random half of everybody's photos is enrolled and the rest is asked. For ``named``, ``other's name`` and
-``unknown`` two people are not enrolled; the threshold is what ``enroll`` would choose from the others' enrolled photos for
-a rate of 1 %. Intervals of the last four: 95 %, by bootstrap over the people.
+AUC, EER and TAR (one person accepted) at a false-accept rate of 1 % are of all pairs of photos. ``rank 1``: the nearest
+of all test people is the right one, when a random half of everybody's photos is enrolled and the rest is asked. For
+``named``, ``misnamed`` and ``unknown`` two people are not enrolled; the threshold is what ``enroll`` would choose from
+the others' enrolled photos for a rate of 1 %. Intervals of the last four: 95 %, by bootstrap over the people.
 """
 
 from __future__ import annotations
@@ -147,8 +147,8 @@ def by_people(trials: Sequence[tuple[list[str], Trials]], kind: str) -> tuple[fl
 def show(title: str, rows: dict[str, tuple[Figures, list[tuple[list[str], Trials]]]]) -> dict[str, object]:
     print(f"\n{title}\n")
     columns = ("auc", "eer", "tar_at_far_1")
-    kinds = {"rank1": "right", "named": "named", "misnamed": "other's name", "rejected": "unknown"}
-    print("| | " + " | ".join(("AUC", "EER", "accepted at FAR 1 %", *kinds.values())) + " |")
+    kinds = {"rank1": "rank 1", "named": "named", "misnamed": "misnamed", "rejected": "unknown"}
+    print("| | " + " | ".join(("AUC", "EER", "TAR at FAR 1 %", *kinds.values())) + " |")
     print("|---" * (1 + len(columns) + len(kinds)) + "|")
     result: dict[str, object] = {}
     for name, (figures, trials) in rows.items():

@@ -140,6 +140,7 @@ def _exit_codes() -> Iterator[str]:
     for kind in errors.ThirtyfoldError.__subclasses__():
         yield f"| {kind.exit_code} | {MEANING[kind.__name__]} |\n"
     yield "| 130 | stopped with Ctrl-C |\n"
+    yield "| 141 | whoever read the output, like `head`, had enough of it |\n"
 
 
 def _cell(text: str) -> str:

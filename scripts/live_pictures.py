@@ -31,9 +31,9 @@ SETTLED_MS = 3000
 
 
 @contextmanager
-def live(model: str, source: str) -> Iterator[str]:
+def live(model: str, source: str, *more: str) -> Iterator[str]:
     """The link of a run."""
-    command = [sys.executable, "-m", "thirtyfold", "live", "--view", "web", "--model", model, "--source", source]
+    command = [sys.executable, "-m", "thirtyfold", "live", "--view", "web", "--model", model, "--source", source, *more]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
         try:
             assert process.stderr is not None  # noqa: S101 - for the type checker

@@ -73,13 +73,18 @@ def main() -> None:
         with open_desktop(folder) as desktop:
             shown = [*capture(desktop, folder), *annotate(desktop, folder)]
         shown += [*augment(demo), *train(demo), *live(demo)]
+    for step, name in enumerate(STEPS):
+        # On a machine that is busy with other things a window may come and go unseen.
+        if not any(one.pixels is not None or one.lines for one in shown if one.step == step):
+            sys.exit(f"{name}: nothing was to be seen; try again when the machine has time")
     pictures = [_drawn(one) for one in _going_on(shown)]
     if asked.frames:
         asked.frames.mkdir(parents=True, exist_ok=True)
         for number, picture in enumerate(pictures):
             picture.save(asked.frames / f"{number:03d}.png")
+    part = OUT.with_suffix(".part.webp")
     pictures[0].save(
-        OUT,
+        part,
         save_all=True,
         append_images=pictures[1:],
         duration=[one.milliseconds for one in shown],
@@ -87,10 +92,12 @@ def main() -> None:
         quality=QUALITY,
         method=6,
     )
-    size = OUT.stat().st_size
-    sys.stderr.write(f"{OUT}: {len(pictures)} pictures, {size / 1e6:.2f} MB\n")
+    size = part.stat().st_size
     if size > LARGEST_BYTES:
-        sys.exit(f"{OUT}: larger than {LARGEST_BYTES / 1e6:.0f} MB; lower QUALITY")
+        part.unlink()
+        sys.exit(f"{OUT}: {size / 1e6:.2f} MB, more than {LARGEST_BYTES / 1e6:.0f} MB; lower QUALITY")
+    part.replace(OUT)
+    sys.stderr.write(f"{OUT}: {len(pictures)} pictures, {size / 1e6:.2f} MB\n")
 
 
 def _demo(folder: Path) -> Path:
@@ -216,7 +223,7 @@ def augment(demo: Path) -> Iterator[Shown]:
 
 def train(demo: Path) -> Iterator[Shown]:
     """What the training said, line by line."""
-    command = "tool train"
+    command = "tool train --backbone scratch --size 160"
     said = (demo / "demo.log").read_text(encoding="utf-8").splitlines()
     first = next(number for number, line in enumerate(said) if line.startswith("training on"))
     last = next(number for number, line in enumerate(said) if line.startswith("— train"))

@@ -1,8 +1,8 @@
 """Run the notebook of examples/ in an empty folder, with this Python, and keep what it shows.
 
-    python scripts/run_notebook.py [--check]
+    python scripts/run_notebook.py
 
-``--check`` keeps nothing and only says whether every cell ran. Needs the development packages.
+Needs the development packages.
 """
 
 from __future__ import annotations
@@ -11,17 +11,14 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 NOTEBOOK = Path(__file__).parents[1] / "examples" / "from_photos_to_model.ipynb"
-LIMIT_SECONDS = 300
+LIMIT_SECONDS = 600
 
 
-def run(
-    notebook: Any, folder: Path, *, python: str = sys.executable, environment: Mapping[str, str] = os.environ
-) -> Any:
+def run(notebook: Any, folder: Path, *, python: str) -> Any:
     """A copy of the notebook as it is after ``python`` ran it in ``folder``. Raises nbclient's CellExecutionError."""
     import copy
 
@@ -35,11 +32,15 @@ def run(
     command = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     manager._kernel_spec = KernelSpec(argv=command, language="python", display_name="Python 3")
     client = NotebookClient(
-        executed, km=manager, timeout=LIMIT_SECONDS, resources={"metadata": {"path": str(folder)}}, record_timing=False
+        executed,
+        km=manager,
+        timeout=LIMIT_SECONDS,
+        startup_timeout=LIMIT_SECONDS,
+        resources={"metadata": {"path": str(folder)}},
+        record_timing=False,
     )
-    # What the kernel and Jupyter write about themselves goes into the folder, not into the person's home.
-    own = {"IPYTHONDIR": str(folder / ".ipython"), "JUPYTER_RUNTIME_DIR": str(folder / ".jupyter")}
-    client.execute(env={**environment, **own})
+    # What the kernel writes about itself goes into the folder, not into the person's home.
+    client.execute(env={**os.environ, "IPYTHONDIR": str(folder / ".ipython")})
     return executed
 
 
@@ -55,15 +56,18 @@ def without_machine(notebook: Any) -> Any:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--check", action="store_true", help="keep nothing")
+    parser = argparse.ArgumentParser(description="Run the notebook of examples/ and keep what it shows.")
+    parser.add_argument("--notebook", type=Path, default=NOTEBOOK)
+    parser.add_argument("--out", type=Path, default=NOTEBOOK, help="where to keep it [default: the notebook itself]")
+    parser.add_argument("--folder", type=Path, help="an empty folder to run it in [default: one that is removed]")
+    parser.add_argument("--python", default=sys.executable, help="the Python that runs the cells [default: this one]")
     arguments = parser.parse_args()
     import nbformat
 
-    with tempfile.TemporaryDirectory(prefix="thirtyfold-notebook-", ignore_cleanup_errors=True) as folder:
-        executed = run(nbformat.read(NOTEBOOK, as_version=4), Path(folder))
-    if not arguments.check:
-        nbformat.write(without_machine(executed), NOTEBOOK)
+    notebook = nbformat.read(arguments.notebook, as_version=4)
+    with tempfile.TemporaryDirectory(prefix="thirtyfold-notebook-", ignore_cleanup_errors=True) as spare:
+        executed = run(notebook, arguments.folder or Path(spare), python=arguments.python)
+    nbformat.write(without_machine(executed), arguments.out)
 
 
 if __name__ == "__main__":

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 
 from tests.drawn import draw_photo, write_label
 from thirtyfold import files
+from thirtyfold.drawing import Color
 from thirtyfold.images import Pixels, write_jpeg
 from thirtyfold.predict.artifact import Artifact, FormFile, write_artifact
 from thirtyfold.predict.forms import LITERT
@@ -42,6 +44,15 @@ def draw_masked(seed: int, *, masked: bool, width: int = 320, height: int = 240)
     return pixels, Annotation.from_box(WITH if masked else WITHOUT, face.box_xyxy)
 
 
+def is_boxed_in(pixels: Pixels, box_xyxy: BoxXyxy, color: Color) -> bool:
+    """Whether a line of ``color`` runs along both upright sides of a box, a few pixels to and fro."""
+    left, top, right, bottom = (round(value) for value in box_xyxy)
+    reach = max(5, round(max(pixels.shape[:2]) / 60))
+    rows = slice(top + (bottom - top) // 4, bottom - (bottom - top) // 4)
+    sides = (pixels[rows, max(0, x - reach) : x + reach].astype(int) for x in (left, right))
+    return all(((np.abs(side - color).max(axis=2) < 90).any(axis=1)).mean() > 0.9 for side in sides)
+
+
 def write_masked_dataset(root: Path, count: int = 4) -> Path:
     """Photos of one face each, every other one masked, with the class of each as the label of its box."""
     for number in range(1, count + 1):
@@ -60,7 +71,10 @@ def write_class_folders(root: Path, count: int = 4) -> Path:
             pixels, face = draw_masked(100 + number, masked=masked)
             left, top, right, bottom = face.box_xyxy
             dx, dy = (right - left) / 10, (bottom - top) / 10
-            rows, columns = slice(max(0, round(top - dy)), round(bottom + dy)), slice(max(0, round(left - dx)), round(right + dx))
+            rows, columns = (
+                slice(max(0, round(top - dy)), round(bottom + dy)),
+                slice(max(0, round(left - dx)), round(right + dx)),
+            )
             write_jpeg(root / label / f"{label}{number}.jpg", pixels[rows, columns].copy())
     return root
 

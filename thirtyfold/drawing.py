@@ -77,7 +77,7 @@ def draw_text(
     scale = max(scale, 0.4)
     text = text.encode("ascii", "replace").decode()  # OpenCV's font has nothing else
     # Large letters of thin lines can't be read once the picture is shown smaller.
-    stroke = max(1, round(1.5 * scale))
+    stroke = max(1, round(2 * scale))
     (width, height), baseline = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, stroke)
     x = max(0, min(left_bottom[0], canvas.shape[1] - width - 4))
     y = max(height + baseline, min(left_bottom[1], canvas.shape[0] - 2))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from thirtyfold import files, medical
 from thirtyfold.errors import ImageError, UsageError
@@ -101,11 +101,12 @@ def require_rgb(pixels: Pixels) -> None:
 
 def decode_rgb(data: bytes) -> Pixels | None:
     """An encoded picture as upright RGB uint8 (height, width, 3), or ``None`` if it is not one."""
+    import cv2
     import numpy as np
 
     if not data:
         return None
-    cv2 = _quiet_cv2()
+    _quiet_opencv()
     try:
         bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
@@ -115,8 +116,8 @@ def decode_rgb(data: bytes) -> Pixels | None:
     if _is_deep(data):
         deep = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
         if deep is not None and deep.ndim == 2 and deep.dtype != np.uint8:
-            return cv2.cvtColor(medical.window_grey(deep), cv2.COLOR_GRAY2RGB)
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+            return cv2.cvtColor(medical.window_grey(deep), cv2.COLOR_GRAY2RGB)  # type: ignore[return-value]
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
 
 
 def _is_deep(data: bytes) -> bool:
@@ -125,12 +126,11 @@ def _is_deep(data: bytes) -> bool:
 
 
 @cache
-def _quiet_cv2() -> Any:
-    """OpenCV, which writes on stderr what it can't decode; we say it ourselves, by file."""
+def _quiet_opencv() -> None:
+    """It writes on stderr what it can't decode; we say it ourselves, by file."""
     import cv2
 
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    return cv2
 
 
 def encode_jpeg(pixels: Pixels, *, quality: int = 95) -> bytes:

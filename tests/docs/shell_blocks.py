@@ -20,6 +20,7 @@ Before a block of any other language, ``<!-- file: name.yaml -->`` writes it int
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping
@@ -75,7 +76,7 @@ class Block:
 
     @property
     def where(self) -> str:
-        return f"{self.page.relative_to(REPOSITORY)}:{self.line}"
+        return f"{short(self.page)}:{self.line}"
 
     @property
     def is_shell(self) -> bool:
@@ -113,11 +114,20 @@ class Block:
 
 
 def pages() -> list[Path]:
-    """README.md, the tutorial, then the other pages by name. The one written by the program has nothing to type."""
-    written = REPOSITORY / "docs" / "cli.md"
+    """README.md, the tutorial, then the other pages by name.
+
+    Not those that a script writes: what stands on them to be typed was run by it (``make proof``), or is the program's
+    own list of options.
+    """
+    written = {REPOSITORY / "docs" / name for name in ("cli.md", "proof.md")}
     tutorial = REPOSITORY / "docs" / "tutorial.md"
-    others = sorted(path for path in (REPOSITORY / "docs").rglob("*.md") if path not in (written, tutorial))
+    others = sorted(path for path in (REPOSITORY / "docs").rglob("*.md") if path not in {*written, tutorial})
     return [REPOSITORY / "README.md", tutorial, *others]
+
+
+def short(page: Path) -> str:
+    """As a person names it: from the repository on."""
+    return os.path.relpath(page, REPOSITORY)
 
 
 def blocks_of(page: Path) -> list[Block]:
@@ -157,7 +167,7 @@ def slipped_through(page: Path) -> list[str]:
     for first, lines in [*hidden, (1, "\n".join(_indented(without_fences)))]:
         for number, line in enumerate(lines.splitlines(), first):
             if TYPED.match(line):
-                found.append(f"{page.relative_to(REPOSITORY)}:{number}: {line.strip()}")
+                found.append(f"{short(page)}:{number}: {line.strip()}")
     return found
 
 

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,11 @@ import pytest
 import typer
 
 from tests.docs.prepared import Prepared
-from tests.docs.shell_blocks import REPOSITORY, Block, Command, blocks_of, given, matches, pages, slipped_through
+from tests.docs.shell_blocks import REPOSITORY, Block, Command, blocks_of, given, matches, pages, short, slipped_through
 from thirtyfold.cli import app, main
 
 PAGES = pages()
 RUN_PAGES = [page for page in PAGES if any(block.is_run for block in blocks_of(page))]
-
-
-def _name(page: Path) -> str:
-    return str(page.relative_to(REPOSITORY))
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +29,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     return Prepared(tmp_path_factory.mktemp("prepared"))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=_name)
+@pytest.mark.parametrize("page", PAGES, ids=short)
 def test_every_shell_block_says_whether_it_is_run(page: Path) -> None:
     unmarked = [
         block.where for block in blocks_of(page) if block.is_shell and not (block.is_run or block.reason_not_run)
@@ -40,12 +37,12 @@ def test_every_shell_block_says_whether_it_is_run(page: Path) -> None:
     assert not unmarked, "put <!-- run --> or <!-- not run: why --> before them (tests/docs/shell_blocks.py)"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=_name)
+@pytest.mark.parametrize("page", PAGES, ids=short)
 def test_nothing_to_type_stands_outside_of_a_shell_block(page: Path) -> None:
     assert slipped_through(page) == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=_name)
+@pytest.mark.parametrize("page", PAGES, ids=short)
 def test_no_option_is_misspelt(page: Path) -> None:
     for block in blocks_of(page):
         for command in block.commands() if block.is_shell else ():
@@ -63,7 +60,7 @@ def test_no_option_is_misspelt(page: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [page for page in RUN_PAGES if "fr" not in page.parts], ids=_name)
+@pytest.mark.parametrize("page", [page for page in RUN_PAGES if "fr" not in page.parts], ids=short)
 def test_the_lines_of_a_page_do_what_it_says(
     page: Path, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,9 +104,14 @@ def test_the_french_tutorial_has_the_same_lines_to_type() -> None:
     assert english == french
 
 
+@cache
+def _root() -> Any:
+    return typer.main.get_command(app)
+
+
 def _parse(block: Block, arguments: list[str]) -> None:
     """Take the command line apart as the program does, without doing anything."""
-    root: Any = typer.main.get_command(app)
+    root = _root()
     try:
         context = root.make_context("thirtyfold", list(arguments) or ["--version"])
         _, command, rest = root.resolve_command(context, [*context._protected_args, *context.args])

@@ -73,3 +73,20 @@ def test_the_animated_picture_is_one_and_small() -> None:
     assert path.stat().st_size < 3_000_000
     with Image.open(path) as picture:
         assert getattr(picture, "n_frames", 1) > 50
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"])
+def test_the_links_of_the_pages_outside_of_the_site_lead_somewhere(name: str) -> None:
+    text = (REPOSITORY / name).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text):
+        path, _, anchor = target.partition("#")
+        page = REPOSITORY / (path or name)
+        assert page.exists(), f"{name}: {target}"
+        if anchor:
+            assert anchor in _anchors(page.read_text(encoding="utf-8")), f"{name}: {target}"
+
+
+def _anchors(page: str) -> set[str]:
+    """As GitHub makes them of headings."""
+    headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

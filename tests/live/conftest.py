@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.drawn import draw_photo
+from tests.masked import write_tiny_classifier
 from tests.tiny_model import write_tiny_run
 
 
@@ -14,6 +15,12 @@ from tests.tiny_model import write_tiny_run
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run whose real model finds the drawn faces."""
     return write_tiny_run(tmp_path_factory.mktemp("runs") / "detect" / "1")
+
+
+@pytest.fixture(scope="session")
+def masks_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished classifier of drawn faces with and without a mask."""
+    return write_tiny_classifier(tmp_path_factory.mktemp("mask-runs") / "classify" / "1")
 
 
 @pytest.fixture(scope="session")

@@ -162,29 +162,32 @@ def test_standard_deviations_in_the_place_of_variances_are_squared_once() -> Non
 def test_weights_of_an_application_come_by_way_of_keras_and_lie_in_our_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The network cannot be here: its file is made of random numbers by the same constructor.
-    real = keras.applications.MobileNetV3Small
+    # The network cannot be here: Keras's constructor is stood in for by a small one of random numbers, which adds a
+    # layer without weights where it loads ImageNet's, as EfficientNet's does.
     made: list[Any] = []
 
-    def fetched(*, weights: str | None, **more: Any) -> Any:
-        model = real(weights=None, **more)
-        if weights == "imagenet":
-            made.append(model)
+    def constructor(*, include_top: bool, weights: str | None, **more: Any) -> Any:
+        layers = [keras.layers.Rescaling(2.0)] if weights == "imagenet" else []
+        model = keras.Sequential(
+            [keras.Input((None, None, 3)), *layers, keras.layers.Conv2D(4, 3), keras.layers.ReLU()]
+        )
+        made.append((weights, model))
         return model
 
-    monkeypatch.setattr(keras.applications, "MobileNetV3Small", fetched)
-    path = fetch_imagenet("mobilenetv3small", 1.0, tmp_path, SILENT)
-    assert fetch_imagenet("mobilenetv3small", 1.0, tmp_path, SILENT) == path
-    assert len(made) == 1
-    backbone = backbone_of("mobilenetv3small").build(64, 1.0)
-    backbone.load_weights(path)
-    for ours, theirs in zip(backbone.get_weights(), made[0].get_weights(), strict=True):
-        assert (ours == theirs).all()
+    monkeypatch.setattr(keras.applications, "VGG19", constructor)
+    path = fetch_imagenet("vgg19", 1.0, tmp_path, SILENT)
+    assert fetch_imagenet("vgg19", 1.0, tmp_path, SILENT) == path
+    ((published,), (bare,)) = ([model for weights, model in made if weights == name] for name in ("imagenet", None))
+    again = constructor(include_top=False, weights=None)
+    again.load_weights(path)
+    for model in (bare, again):
+        assert all((a == b).all() for a, b in zip(model.get_weights(), published.get_weights(), strict=True))
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
 def test_without_a_network_it_says_where_the_weights_would_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def offline(*, weights: str | None, **more: Any) -> Any:
-        raise Exception("URL fetch failure on https://example.org: None -- no route")  # noqa: TRY002 - as Keras does
+        raise Exception("URL fetch failure on https://example.org: None -- no route")  # as Keras does
 
     monkeypatch.setattr(keras.applications, "VGG19", offline)
     with pytest.raises(NotInstalledError, match="--weights none"):

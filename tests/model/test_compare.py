@@ -14,9 +14,9 @@ from thirtyfold import files
 from thirtyfold.datasets.split_options import SplitOptions
 from thirtyfold.datasets.split_plan import split_dataset
 from thirtyfold.errors import ModelError, ThirtyfoldError, UsageError
-from thirtyfold.model.compare import Comparison, _judged, compare
+from thirtyfold.model.compare import Comparison, _judged, columns, compare
 from thirtyfold.model.compare_options import CompareOptions
-from thirtyfold.model.compare_page import quality_against_time_png
+from thirtyfold.model.compare_page import quality_against_time_png, write_comparison
 from thirtyfold.model.data import TrainingData, gather
 from thirtyfold.model.learning_curve import SHARES, Point, foresee, learning_curve
 from thirtyfold.model.options import TrainOptions
@@ -71,7 +71,7 @@ def test_the_best_on_validation_comes_first_and_is_reported_on_test(tmp_path: Pa
     assert lines[0].quality["val"].mean == pytest.approx(0.75)
     assert lines[0].quality["test"].mean == pytest.approx(0.65)
     assert lines[0].model_bytes == 5_000_000
-    assert (lines[1].seconds_first, lines[1].ap50["test"]) == (30.0, 0.8)
+    assert (lines[1].seconds_first, lines[1].beside["test"]) == (30.0, 0.8)
     assert lines[1].best_run == tmp_path / "fast"
 
 
@@ -90,6 +90,54 @@ def test_what_cannot_be_told_apart_is_said_and_which_of_it_is_the_fastest(tmp_pa
     assert "vgg16 is better than scratch there" in text
     assert "One seed" in text
     assert "tears a session apart" in text
+
+
+def test_detectors_are_compared_by_iou_and_classifiers_by_accuracy_on_all_parts(tmp_path: Path) -> None:
+    (detector,), _ = _judged({"x": [trial(tmp_path / "x", [0.5, 0.6])]}, {"x": 2.0}, data_of())
+    assert columns(detector.exam) == ("backbone", "val IoU", "test IoU", "AP50", "ms", "MB", "training")
+    assert detector.row()[1:4] == ("0.550", "0.450", "0.800")
+    assert {"val_mean_iou", "test_mean_iou_low", "test_ap50"} <= set(detector.to_dict())
+    (line,), said = _judged({"cnn": [classified(tmp_path / "c")]}, {"cnn": 2.0}, data_of())
+    assert columns(line.exam)[:5] == ("backbone", "train accuracy", "val accuracy", "test accuracy", "macro F1")
+    assert [cell.partition("\n")[0] for cell in line.row()[1:5]] == ["1.000", "0.750", "0.500", "0.700"]
+    assert {"train_accuracy", "val_accuracy", "test_accuracy_high", "test_macro_f1"} <= set(line.to_dict())
+    assert "iou" not in json.dumps([line.to_dict(), said]).lower()
+
+
+def test_the_page_of_classifiers_shows_what_each_mistakes_and_speaks_of_no_boxes(tmp_path: Path) -> None:
+    lines, said = _judged({"cnn": [classified(tmp_path / "c")]}, {"cnn": 2.0}, data_of())
+    counts = {"train": 9, "copies": 0, "val": 8, "test": 8}
+    comparison = Comparison(
+        folder=tmp_path, lines=lines, statements=tuple(said), left_out={}, photos=counts, machine={"cpu": "x"}
+    )
+    write_comparison(comparison)
+    page = (tmp_path / "compare.html").read_text()
+    assert "What was taken for what: cnn" in page
+    assert page.count("data:image/png;base64,") == 2
+    assert "Accuracy on the test photos" in page
+    assert "to the answer" in page
+    assert not any(word in page for word in ("IoU", "boxes", "AP50"))
+
+
+def classified(folder: Path) -> Trial:
+    """A finished classifier: right on every train photo, on three in four of validation, on half of test."""
+    files.write_bytes(folder / LITERT, bytes(10))
+    shares = {"train": (1, 1, 1, 1), "val": (1, 1, 0, 1), "test": (1, 0, 0, 1)}
+    looks = {
+        part: tuple(Look(photo=f"{n}.jpg", session=f"s{n}", objects=1, score=right[n % 4]) for n in range(8))
+        for part, right in shares.items()
+    }
+    confusion = {"labels": ["a", "b"], "counts": [[2, 2], [2, 2]]}
+    artifact = Artifact(
+        task="classify",
+        classes=("a", "b"),
+        size=64,
+        decoder="classes",
+        forms={LITERT: FormFile(sha256="0" * 64)},
+        metrics={"test": {"macro_f1": 0.7, "confusion": confusion}},
+        training={"seconds": {"epochs": 1.0}, "frozen_backbone": False},
+    )
+    return Trial(run_dir=folder, artifact=artifact, looks=looks)
 
 
 def test_the_plot_of_one_backbone_without_an_interval_is_a_picture(tmp_path: Path) -> None:
@@ -221,6 +269,12 @@ def test_a_clear_curve_says_what_more_photos_would_likely_bring() -> None:
     assert forecast.high is not None
     assert 0 < forecast.low < forecast.gain < forecast.high < 0.1
     assert "worth taking" in forecast.sentence
+
+
+def test_a_curve_of_classifiers_speaks_of_accuracy() -> None:
+    _, forecast = foresee(points((0.42, 0.44), (0.59, 0.61), (0.68, 0.70), (0.75, 0.76)), "accuracy")
+    assert "to the accuracy of 0.755" in forecast.sentence
+    assert "IoU" not in forecast.sentence
 
 
 def test_a_curve_that_has_levelled_off_says_that_more_photos_hardly_pay() -> None:

@@ -70,7 +70,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 @pytest.fixture(scope="module")
 def finished(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
     options = TrainOptions(
-        task="segment", backbone="scratch", size=64, epochs=40, patience=40, batch=4, rate=5e-3, class_weights="auto"
+        task="segment", backbone="scratch", size=64, epochs=25, patience=25, batch=4, rate=5e-3, class_weights="auto"
     )
     return train(dataset, options, runs_dir=tmp_path_factory.mktemp("runs"))
 
@@ -98,7 +98,8 @@ def test_void_pixels_teach_nothing() -> None:
     void[0, 3] = VOID
     assert float(cross_entropy(void, wrong, (1, 1))) == pytest.approx(0, abs=1e-5)
     assert float(cross_entropy(truth, wrong, (1, 1))) > 1
-    assert float(dice_loss(void, wrong)) < 0.01 < 0.3 < float(dice_loss(truth, wrong))
+    assert float(dice_loss(void, wrong)) < 0.01
+    assert float(dice_loss(truth, wrong)) > 0.3
 
 
 def test_class_weights_are_a_weighted_mean_over_pixels() -> None:
@@ -119,7 +120,7 @@ def test_rare_classes_weigh_more_and_numbers_are_taken_as_they_are() -> None:
     )
     background, common, rare = segment.class_weights([photo], ["common", "rare"], 64)
     assert background < common == 1 < rare <= 10
-    settled = segment.settle(TrainOptions(task="segment", class_weights="auto"), [photo])
+    settled = segment.settle(TrainOptions(task="segment", size=64, class_weights="auto"), [photo])
     assert segment.weights_in(settled.class_weights, 2) == pytest.approx((background, common, rare), rel=1e-3)
     assert segment.weights_in("1,2,3", 2) == (1, 2, 3)
     with pytest.raises(UsageError, match="3 numbers were expected"):
@@ -188,7 +189,7 @@ def test_evaluate_says_the_same_as_the_training(finished: TrainResult, tmp_path:
     result = evaluate(
         EvaluateOptions(run=str(finished.run_dir), out=tmp_path / "again"), runs_dir=finished.run_dir.parent
     )
-    assert result.to_dict()["models"][0]["figures"]["mean_dice"] == finished.metrics["test"]["mean_dice"]
+    assert result.to_dict()["models"][0]["mean_dice"] == finished.metrics["test"]["mean_dice"]
 
 
 @pytest.mark.slow
@@ -204,8 +205,8 @@ def test_predict_gives_outlines_areas_and_masks(finished: TrainResult, dataset: 
     (sample,) = result.samples
     assert {shape.kind for shape in sample.annotations or ()} == {"polygon"}
     truth = label_map(outlined(9)[1], {"face": 1}, (WIDTH, HEIGHT))
-    assert numbers.shape == (HEIGHT, WIDTH)
     numbers = index_png.read(masks / "09.png").astype(np.uint8)
+    assert numbers.shape == (HEIGHT, WIDTH)
     assert 2 * (truth & numbers).sum() / (truth.sum() + numbers.sum()) > 0.6
     assert (masks / "labelmap.txt").read_text().splitlines()[1:] == ["background:0,0,0::", "face:128,0,0::"]
     row = result.to_list()[0]["annotations"][0]
@@ -291,3 +292,17 @@ def test_the_decoder_joins_the_half_map_where_that_is_cheap() -> None:
     assert unet.skips_of(entry, backbone, stored=False)[0] == "block2_conv2"
     small = BACKBONES["mobilenetv2"]
     assert unet.skips_of(small, small.build(64, 0.35), stored=True)[0] == "expanded_conv_project_BN"
+
+
+def test_pieces_that_are_doubtful_on_the_validation_photos_are_left_out_and_good_ones_are_not() -> None:
+    from thirtyfold.model.exams.segment import _outlined, part_of
+
+    face = Annotation.from_box("face", (10, 10, 40, 40))
+    photo = Sample(image_path=Path("x"), width=64, height=64, annotations=(face,))
+    good = Annotation.from_box("face", (10, 10, 40, 38), score=0.9)
+    speck = Annotation.from_box("face", (50, 50, 64, 64), score=0.55)
+    with_specks = part_of([_outlined(photo, (good, speck), ["face"])] * 3, ["face"])
+    assert EXAM.threshold(with_specks) == 0.6
+    weak = Annotation.from_box("face", (10, 10, 40, 38), score=0.55)
+    assert EXAM.threshold(part_of([_outlined(photo, (weak,), ["face"])] * 3, ["face"])) == 0
+    assert EXAM.threshold(None) == 0

@@ -41,7 +41,9 @@ def test_top_gives_so_many_classes_and_no_more_than_there_are(masks_run: Path, p
     result = predict_paths([photos], masks_run, answers=AnswerOptions(top=2))
     assert result.columns() == ("photo", "label", "probability", "then")
     others = [row[3].split(" ")[0] for row in result.rows()]
-    assert all({row[1], other} == set(load(masks_run).classes) for row, other in zip(result.rows(), others, strict=True))
+    assert all(
+        {row[1], other} == set(load(masks_run).classes) for row, other in zip(result.rows(), others, strict=True)
+    )
     seven = load(masks_run)
     with_top(seven, 7)
     (found,) = seven(read_rgb(photos / "1.jpg"))

@@ -1,19 +1,26 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from tests.drawn import draw_photo
+from tests.masked import WITH, WITHOUT, draw_mask, draw_masked, write_tiny_classifier
 from thirtyfold.cli import main
+from thirtyfold.errors import ModelError
 from thirtyfold.images import Pixels, read_rgb, write_jpeg
 from thirtyfold.predict.chain import (
+    MARGIN_SHARE,
     Chain,
     DetectorAsSecond,
     Verdict,
+    all_labels,
     caption,
     crop,
     full_label,
@@ -21,6 +28,9 @@ from thirtyfold.predict.chain import (
     verdict_of,
     without_verdict,
 )
+from thirtyfold.predict.detectors import open_detector
+from thirtyfold.predict.label_colors import BAD, GOOD
+from thirtyfold.predict.recognizer import find_second
 from thirtyfold.predict.runtime import load
 from thirtyfold.sample import Annotation
 
@@ -170,3 +180,95 @@ def test_predict_then_prints_both_and_draws_them(
     with pytest.raises(SystemExit):
         main(arguments)
     assert "face: face" in capsys.readouterr().out
+
+
+def test_a_classifier_sees_objects_with_the_margin_that_it_was_trained_with(tmp_path: Path) -> None:
+    sizes: list[tuple[int, ...]] = []
+
+    class Watching(DetectorAsSecond):
+        def judge(self, crops: Sequence[Pixels]) -> Sequence[Verdict | None]:
+            sizes.extend(crop.shape[:2] for crop in crops)
+            return super().judge(crops)
+
+    for number, margin in enumerate((0.0, 0.5, None)):
+        second = Watching(load(write_tiny_classifier(tmp_path / str(number), margin_share=margin)))
+        assert second.margin_share == (MARGIN_SHARE if margin is None else margin)
+        Chain(Finder([box(40)]), second, remember=False)(striped(200))
+    assert sizes == [(40, 20), (80, 40), (60, 30)]
+
+
+@pytest.mark.parametrize("margin", ["0.1", -1, 7, True, [0.1]])
+def test_a_margin_from_outside_that_is_none_is_refused(tmp_path: Path, margin: object) -> None:
+    with pytest.raises(ModelError, match=r"margin_share .* a share between 0 and 2"):
+        DetectorAsSecond(load(write_tiny_classifier(tmp_path / "run", margin_share=margin)))
+
+
+def test_masked_and_bare_faces_are_told_apart(tiny_run: Path, masks_run: Path) -> None:
+    chain = Chain(load(tiny_run), DetectorAsSecond(load(masks_run)), remember=False)
+    assert all_labels(chain) == ("face", WITH, WITHOUT)
+    for seed in (1, 2, 3):
+        for masked in (True, False):
+            pixels, truth = draw_masked(seed, masked=masked)
+            (found,) = chain(pixels)
+            verdict = verdict_of(found)
+            assert verdict is not None
+            assert (verdict.label, verdict.score > 0.9) == (truth.label, True)
+
+
+def test_a_picture_of_4000_pixels_is_searched_small_and_judged_and_boxed_at_full_size(masks_run: Path) -> None:
+    from skimage import data
+
+    scale = 4000 / 512
+    large = cv2.resize(np.ascontiguousarray(data.astronaut()), (4000, 4000), interpolation=cv2.INTER_CUBIC)
+    chain = Chain(open_detector("haar"), DetectorAsSecond(load(masks_run)), remember=False)
+    bare = chain(large)[0]
+    left, top, right, bottom = bare.box_xyxy
+    assert left / scale == pytest.approx(175, abs=15)
+    assert right / scale == pytest.approx(275, abs=15)
+    assert full_label(bare) == "face: without_mask"
+    # Before the chin only: the cascade was made for bare faces.
+    draw_mask(large, (left, top + 0.25 * (bottom - top), right, bottom))
+    finder = Finder([replace(bare, extra={})])
+    masked = Chain(finder, DetectorAsSecond(load(masks_run)), remember=False)(large)[0]
+    assert full_label(masked) == "face: with_mask"
+
+
+def test_predict_draws_green_for_the_good_class_and_red_for_the_other(
+    tiny_run: Path, masks_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def strokes(path: Path, color: tuple[int, int, int]) -> int:
+        return int((np.abs(read_rgb(path).astype(int) - color).max(axis=2) < 40).sum())
+
+    for name, masked in (("with", True), ("without", False)):
+        write_jpeg(tmp_path / "in" / f"{name}.jpg", draw_masked(3, masked=masked)[0])
+    arguments = ["predict", str(tmp_path / "in"), "--model", str(tiny_run), "--then", str(masks_run)]
+    for folder, more in (("usual", []), ("other", ["--colors", "with_mask=white,without_mask=#00be78"])):
+        with pytest.raises(SystemExit) as ended:
+            main([*arguments, "--save", str(tmp_path / folder), *more])
+        assert ended.value.code == 0
+    usual, other = tmp_path / "usual", tmp_path / "other"
+    assert strokes(usual / "with.jpg", GOOD) > 300 > strokes(usual / "with.jpg", BAD)
+    assert strokes(usual / "without.jpg", BAD) > 300 > strokes(usual / "without.jpg", GOOD)
+    assert strokes(other / "without.jpg", GOOD) > 300 > strokes(other / "without.jpg", BAD)
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        main([*arguments, "--colors", "with_mask"])
+    assert "--colors with_mask" in capsys.readouterr().err
+
+
+def test_then_takes_the_newest_classifier_of_a_dataset_by_its_name(tmp_path: Path, masks_run: Path) -> None:
+    runs = tmp_path / "runs"
+    for number, dataset in enumerate(("masks", "dogs", "masks", "masks"), 1):
+        write_tiny_classifier(runs / "classify" / str(number), dataset=dataset)
+        seconds = 1_700_000_000 + 10 * number
+        os.utime(runs / "classify" / str(number) / "model.json", (seconds, seconds))
+    (runs / "classify" / "4" / "model.json").write_text("{")
+    (runs / "classify" / "4" / "model.tflite").unlink()
+    assert find_second("masks", runs) == runs / "classify" / "3"
+    assert find_second("dogs", runs) == runs / "classify" / "2"
+    assert find_second("classify/1", runs) == runs / "classify" / "1"
+    assert find_second(masks_run, runs) == masks_run
+    with pytest.raises(
+        ModelError, match=r"cats: no such run.*nor was a classifier trained on a dataset of the name cats"
+    ):
+        find_second("cats", runs)

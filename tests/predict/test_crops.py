@@ -29,6 +29,10 @@ def box(label: str = "face", *, score: float = 0.9, left: float = 40) -> Annotat
     return Annotation.from_box(label, (left, 20, left + 20, 60), score=score)
 
 
+def rows_of(folder: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader((folder / "index.csv").read_text().splitlines()))
+
+
 def names(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
@@ -84,7 +88,7 @@ def test_files_are_called_after_photo_class_and_number_and_the_index_says_where_
         "street_face_002.jpg",
         "street_roof_001.png",
     ]
-    rows = list(csv.DictReader((tmp_path / "cut" / "index.csv").open(newline="")))
+    rows = rows_of(tmp_path / "cut")
     assert [row["file"] for row in rows][:2] == ["street_face_001.jpg", "street_face_002.jpg"]
     assert rows[0] == {
         "file": "street_face_001.jpg",
@@ -132,7 +136,7 @@ def test_predict_cuts_out_what_two_models_found(
     assert ended.value.code == 0
     ((found,),) = [sample["annotations"] for sample in json.loads(capsys.readouterr().out)]
     assert Path(found["crop"]) == tmp_path / "cut" / "photo_face_001.jpg"
-    (row,) = csv.DictReader((tmp_path / "cut" / "index.csv").open(newline=""))
+    (row,) = rows_of(tmp_path / "cut")
     assert (row["label"], row["verdict"]) == ("face", "with_mask")
     left, top, right, bottom = truth.box_xyxy
     height, width = read_rgb(Path(found["crop"])).shape[:2]

@@ -23,7 +23,6 @@ from thirtyfold.predict.embedder import Embedder, open_embedder
 from thirtyfold.predict.gallery import GALLERY_FILE, check_name, locked, read_gallery
 from thirtyfold.predict.gallery_enrolment import (
     EnrollOptions,
-    EnrollResult,
     Photo,
     change_threshold,
     enroll,
@@ -31,6 +30,7 @@ from thirtyfold.predict.gallery_enrolment import (
     list_people,
     read_photos,
 )
+from thirtyfold.predict.gallery_results import EnrollResult
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
@@ -134,6 +134,14 @@ def test_a_photo_of_somebody_else_among_a_persons_own_is_pointed_out(folder: Pat
     result = enrol(folder, embedder, "Anna", [*photos_of("Anna", 4), wrong])
     assert result.alike is not None
     assert result.alike.odd == (("wrong.jpg", "looks more like Bo"),)
+
+
+def test_where_no_photo_would_be_recognized_by_the_others_that_is_said_once(folder: Path, embedder: Embedder) -> None:
+    mixed = [photo_of(name, 3) for name in ("Bo", "Cleo", "Dora")]
+    result = enrol(folder, embedder, "Anna", mixed, threshold=0.999)
+    assert result.alike is not None
+    assert len(result.alike.odd) == 3
+    assert str(result.facts()["odd"]).startswith("all of them: none would be recognized")
 
 
 @pytest.mark.parametrize("name", ["", "  ", "../x", "a/b", "a\\b", ".x", "-x", "a\nb", "unknown", "Unknown", "x" * 61])
@@ -279,7 +287,7 @@ HOSTILE_JSON: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("change", HOSTILE_JSON, ids=lambda change: "-".join(change))
+@pytest.mark.parametrize("change", HOSTILE_JSON, ids="-".join)
 def test_a_gallery_that_makes_no_sense_is_one_clear_error(
     folder: Path, embedder: Embedder, change: dict[str, Any]
 ) -> None:

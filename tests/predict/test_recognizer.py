@@ -14,7 +14,9 @@ from tests.predict.people import SkinFinder, draw_person, photos_of, write_onnx,
 from thirtyfold.download import cache_dir
 from thirtyfold.errors import DataError, ModelError, NotInstalledError, UsageError
 from thirtyfold.images import Pixels, read_rgb
-from thirtyfold.predict.chain import MARGIN_SHARE, Chain, crop, verdict_of
+from thirtyfold.live.options import LiveOptions
+from thirtyfold.live.start import open_model
+from thirtyfold.predict.chain import MARGIN_SHARE, Chain, crop, verdict_labels, verdict_of
 from thirtyfold.predict.detectors import YUNET, YuNet
 from thirtyfold.predict.embedder import SFACE, SFACE_THRESHOLD, FaceAligner, SFace, open_embedder
 from thirtyfold.predict.gallery import UNKNOWN
@@ -71,6 +73,13 @@ def test_a_gallery_is_a_second_model_by_its_folder(tmp_path: Path) -> None:
         find_second("people")
     with pytest.raises(ModelError, match="no such run"):
         find_second(str(tmp_path / "nobody"))
+
+
+def test_live_looks_at_faces_with_the_gallery_behind_the_finder(tiny_run: Path, tmp_path: Path) -> None:
+    folder = gallery_of(tmp_path)
+    detector = open_model(tiny_run, LiveOptions(then=find_second(folder)), SILENT)
+    assert verdict_labels(detector) == (*PEOPLE, UNKNOWN)
+    assert said(detector, draw_person("Cleo", 70)) == ["Cleo"]  # type: ignore[arg-type]
 
 
 def test_too_few_people_to_tell_strangers_is_said_and_a_threshold_by_hand_goes_on(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ class _Steps:
             path = os.fsdecode(path)
         # Relative ones are in the folder we work in, or those of `shutil.rmtree` below an open one.
         return isinstance(path, (str, os.PathLike)) and (
-            not os.path.isabs(path) or os.fspath(path).startswith(self._watched)
+            not Path(path).is_absolute() or os.fspath(path).startswith(self._watched)
         )
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -126,14 +126,15 @@ def main() -> None:
                 os.close(reading)
                 _obey(order, writing, said)
             os.close(writing)
-            with open(reading, "rb") as stream:
+            with os.fdopen(reading, "rb") as stream:
                 sent = stream.read()
             _, wait_status = os.waitpid(child, 0)
             ended = os.waitstatus_to_exitcode(wait_status)
             steps, status = json.loads(sent) if sent else (0, ended)
             said.seek(0)
             text = said.read().decode("utf-8", "replace")
-        print(json.dumps({"steps": steps, "status": status if ended == 0 else ended, "said": text}), flush=True)
+        sys.stdout.write(json.dumps({"steps": steps, "status": status if ended == 0 else ended, "said": text}) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

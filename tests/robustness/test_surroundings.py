@@ -1,4 +1,4 @@
-"""The real program in odd surroundings: locale C, no HOME, closed streams, a narrow terminal, no place for temporaries."""
+"""The real program in odd surroundings: locale C, no HOME, closed streams, narrow terminals, no temporary files."""
 
 from __future__ import annotations
 
@@ -96,11 +96,9 @@ def test_without_a_home_or_with_one_that_is_not_there_everything_works(faces: Pa
 
 @ON_UNIX
 def test_temporary_files_have_no_place_and_are_not_missed(faces: Path, tmp_path: Path) -> None:
-    for variable in ("TMPDIR", "TEMP", "TMP"):
-        done = thirtyfold(
-            "augment", faces, "--factor", "1", "--workers", "2", env=bare(**{variable: "/proc/nothing"}), cwd=tmp_path
-        )
-        assert done.returncode == 0, done.stderr
+    nowhere = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), "/proc/nothing")
+    done = thirtyfold("augment", faces, "--factor", "1", "--workers", "2", env=bare(**nowhere), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -108,7 +106,7 @@ def widths(text: str) -> list[int]:
     return [len(line) for line in text.splitlines()]
 
 
-@pytest.mark.parametrize("columns", ["40", "20", "1"])
+@pytest.mark.parametrize("columns", ["40", "1"])
 def test_in_a_narrow_terminal_tables_are_narrow_and_nothing_is_cut_off(faces: Path, columns: str) -> None:
     wide = thirtyfold("check", faces, "--no-html", env=bare(COLUMNS="200"))
     narrow = thirtyfold("check", faces, "--no-html", env=bare(COLUMNS=columns))
@@ -147,11 +145,7 @@ def test_json_is_never_broken_by_the_width_of_a_terminal_or_colours(faces: Path)
 
 
 @ON_UNIX
-@pytest.mark.parametrize(
-    "command",
-    ['check "$1" --no-html', 'check "$1" --no-html --json', "--help", "augment --list-recipes --json",
-     'predict "$1" --model haar', 'split "$1"', "nonsense", 'split "$1/nowhere"'],
-)  # fmt: skip
+@pytest.mark.parametrize("command", ['check "$1" --no-html', "augment --list-recipes --json", 'split "$1/nowhere"'])
 def test_a_reader_that_has_enough_gets_no_traceback(faces: Path, command: str) -> None:
     done = in_a_shell(f"set -o pipefail; thirtyfold {command} | true; exit ${{PIPESTATUS[0]}}", faces)
     assert "Traceback" not in done.stderr
@@ -171,7 +165,7 @@ def test_much_output_into_a_reader_that_leaves_is_told_by_the_exit_code(faces: P
 
 
 @ON_UNIX
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&-", ">&- 2>&- <&-"])
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
 def test_closed_streams_change_nothing_but_what_is_seen(faces: Path, tmp_path: Path, closed: str) -> None:
     script = f'thirtyfold augment "$1" --factor 2 --workers 1 {closed} && thirtyfold check "$1" --html "$2" {closed}'
     done = in_a_shell(script, faces, tmp_path / "check.html")
@@ -191,7 +185,7 @@ def test_a_closed_stderr_does_not_lose_the_error(faces: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-@pytest.mark.parametrize("command", ['check "$1" --no-html', 'check "$1" --no-html --json', "--help", "--version"])
+@pytest.mark.parametrize("command", ['check "$1" --no-html', 'check "$1" --no-html --json', "--help"])
 def test_output_that_nobody_can_store_is_said(faces: Path, command: str) -> None:
     done = in_a_shell(f"thirtyfold {command} > /dev/full", faces)
     assert done.returncode == 4

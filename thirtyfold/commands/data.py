@@ -15,11 +15,13 @@ from thirtyfold.commands.shared import (
     AttributesOption,
     CertificateKeyOption,
     CertificateOption,
+    ClassesOption,
     DatasetArgument,
     FromNameOption,
     HostOption,
     JsonOption,
     NamesOption,
+    NumbersOption,
     PhotosArgument,
     PortOption,
     RunsOption,
@@ -184,6 +186,8 @@ def check(
     workers: Annotated[int, typer.Option(help="Threads; 0 is one a core.")] = _CHECK.workers,
     attributes: AttributesOption = None,
     attributes_from_name: FromNameOption = "",
+    numbers: NumbersOption = "",
+    classes: ClassesOption = "",
     json_: JsonOption = False,
 ) -> None:
     """Find what is wrong with photos, labels and split. Each problem by file, with the mend; nothing is changed."""
@@ -199,7 +203,7 @@ def check(
         fix_dir=fix_into,
         strict=strict,
         workers=workers,
-        attributes=AttributeOptions(table=attributes, from_name=attributes_from_name),
+        attributes=_attributes(attributes, attributes_from_name, numbers, classes),
     )
     settled = settle_dataset(dataset, console.Terminal())
     result = check_dataset(settled, options, progress=console.Terminal())
@@ -229,6 +233,8 @@ def split(
     ] = False,
     attributes: AttributesOption = None,
     attributes_from_name: FromNameOption = "",
+    numbers: NumbersOption = "",
+    classes: ClassesOption = "",
     json_: JsonOption = False,
 ) -> None:
     """Divide the photos into train, val and test. A capture session is never torn apart."""
@@ -244,7 +250,7 @@ def split(
         group_by=group_by,
         seed=seed,
         new_test=new_test,
-        attributes=AttributeOptions(table=attributes, from_name=attributes_from_name),
+        attributes=_attributes(attributes, attributes_from_name, numbers, classes),
     )
     settled = settle_dataset(dataset, console.Terminal())
     result = split_dataset(settled, options, progress=console.Terminal())
@@ -321,6 +327,8 @@ def augment(
     ] = None,
     attributes: AttributesOption = None,
     attributes_from_name: FromNameOption = "",
+    numbers: NumbersOption = "",
+    classes: ClassesOption = "",
     list_recipes: Annotated[bool, typer.Option("--list-recipes", help="List the recipes and stop.")] = False,
     json_: JsonOption = False,
 ) -> None:
@@ -345,7 +353,7 @@ def augment(
         shard_size=shard_size,
         engine=engine,
         scheduler=scheduler,
-        attributes=AttributeOptions(table=attributes, from_name=attributes_from_name),
+        attributes=_attributes(attributes, attributes_from_name, numbers, classes),
     )
     from thirtyfold.datasets.class_import import settle_dataset
 
@@ -375,3 +383,9 @@ def augment(
         console.print_facts(f"Augmented {dataset}", result.facts())
     if result.problems:
         raise DataError(f"{len(result.problems)} of the photos left out, first {result.problems[0]}")
+
+
+def _attributes(table: Path | None, from_name: str, numbers: str, classes: str) -> AttributeOptions:
+    listed = (tuple(name.strip() for name in text.split(",") if name.strip()) for text in (numbers, classes))
+    as_numbers, as_classes = listed
+    return AttributeOptions(table=table, from_name=from_name, numbers=as_numbers, classes=as_classes)

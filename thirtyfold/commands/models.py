@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from thirtyfold.commands.shared import (
+    AttributesOption,
+    ClassesOption,
     ColorsOption,
     FormOption,
+    FromNameOption,
     JsonOption,
     ModelOption,
+    NumbersOption,
     OpacityOption,
     PhotosArgument,
     RunsOption,
@@ -28,8 +32,8 @@ from thirtyfold.predict.segment_options import OPACITY, SegmentOptions
 from thirtyfold.workspace import DEFAULT_DATASET, DEFAULT_RUNS, find_run
 
 if TYPE_CHECKING:
-    from thirtyfold.predict.answers import Explain
     from thirtyfold.model.online import Augmenter
+    from thirtyfold.predict.answers import Explain
     from thirtyfold.predict.crops import CropOptions
     from thirtyfold.sample import Sample
 
@@ -116,6 +120,10 @@ def train(
         str,
         typer.Option(help="recognize: who finds the face, `yunet`, `haar` or a run; `whole`: they are faces already."),
     ] = _TRAIN.faces,
+    attributes: AttributesOption = None,
+    attributes_from_name: FromNameOption = "",
+    numbers: NumbersOption = "",
+    classes: ClassesOption = "",
     resume: Annotated[str | None, typer.Option(help="Go on with this run folder.")] = None,
     runs: RunsOption = DEFAULT_RUNS,
     json_: JsonOption = False,
@@ -151,6 +159,10 @@ def train(
         recipe=recipe,
         factor=factor,
         faces=faces,
+        attributes="" if attributes is None else str(attributes),
+        attributes_from_name=attributes_from_name,
+        number_heads=_listed(numbers),
+        class_heads=_listed(classes),
         class_weights=class_weights,
         label_smoothing=label_smoothing,
         prepare=_listed(prepare),
@@ -210,6 +222,8 @@ def evaluate(
         str, typer.Option("--map", help="--chain: what labels mean, like con=with_mask,sin=without_mask,other=")
     ] = "",
     threshold: Annotated[float | None, typer.Option(help="Count from this score. [default: each its own]")] = None,
+    attributes: AttributesOption = None,
+    attributes_from_name: FromNameOption = "",
     out: Annotated[
         Path | None, typer.Option(help="A new folder for the report. [default: the next RUN/evaluation-N]")
     ] = None,
@@ -231,6 +245,8 @@ def evaluate(
         chain=_listed(chain),
         map=_mapped(map_),
         threshold=threshold,
+        attributes=attributes,
+        attributes_from_name=attributes_from_name,
         out=out,
     )
     if options.chain:
@@ -314,6 +330,10 @@ def compare(
     prepare: Annotated[
         str, typer.Option(help=f"Done to each whole photo before: {', '.join(STEPS)}, separated by commas.")
     ] = "",
+    attributes: AttributesOption = None,
+    attributes_from_name: FromNameOption = "",
+    numbers: NumbersOption = "",
+    classes: ClassesOption = "",
     seed: Annotated[int, typer.Option(help="The first of the seeds.")] = _TRAIN.seed,
     runs: RunsOption = DEFAULT_RUNS,
     json_: JsonOption = False,
@@ -344,6 +364,10 @@ def compare(
             class_weights=class_weights,
             label_smoothing=label_smoothing,
             prepare=_listed(prepare),
+            attributes="" if attributes is None else str(attributes),
+            attributes_from_name=attributes_from_name,
+            number_heads=_listed(numbers),
+            class_heads=_listed(classes),
         ),
     )
     settled = settle_dataset(dataset, console.Terminal())

@@ -23,6 +23,12 @@ FromNameOption = Annotated[
     str,
     typer.Option("--attributes-from-name", help="What file names say, like {age}_{gender:0=male,1=female}_{_time}."),
 ]
+NumbersOption = Annotated[
+    str, typer.Option("--numbers", help="Attributes that are numbers, whatever they look like, separated by commas.")
+]
+ClassesOption = Annotated[
+    str, typer.Option("--classes", help="Attributes that are classes, whatever they look like, separated by commas.")
+]
 FormOption = Annotated[
     str, typer.Option("--form", help="Which of a run's forms: `float`, `int8`, or `auto`, what the training chose.")
 ]

@@ -74,9 +74,15 @@ class Given:
 
 
 def read_attributes(
-    dataset: Dataset, options: AttributeOptions | None = None, *, progress: Progress = SILENT
+    dataset: Dataset,
+    options: AttributeOptions | None = None,
+    *,
+    missing_heads: Literal["refuse", "ignore"] = "refuse",
+    progress: Progress = SILENT,
 ) -> Attributes:
     """Everything that is known of the photos of a dataset; no heads at all where nothing is.
+
+    ``missing_heads`` is what is done about heads that the options name and no photo has.
 
     Raises :class:`LabelError` naming file and line for a table that cannot be read, a photo that is not there, two
     values that contradict each other, and values that cannot be right (an age of 200, a word among numbers);
@@ -90,7 +96,8 @@ def read_attributes(
     by_head: dict[str, list[Given]] = {}
     for one in given:
         by_head.setdefault(one.head, []).append(one)
-    if unknown := [head for head in (*options.numbers, *options.classes) if head not in by_head]:
+    unknown = [head for head in (*options.numbers, *options.classes) if head not in by_head]
+    if unknown and missing_heads == "refuse":
         known = ", ".join(by_head) or "none"
         raise UsageError(f"{unknown[0]} is no attribute of {dataset.root}; there are: {known}")
     heads: dict[str, Head] = {}
@@ -175,11 +182,15 @@ def _stated(raw: Any, label_path: Path) -> Iterator[tuple[str, str]]:
     """The ``"attributes"`` of a label file. What is none of ours is left alone: X-AnyLabeling has lists of its own."""
     if not isinstance(raw, Mapping):
         return
-    for head, value in raw.items():
+    for key, value in raw.items():
+        head = " ".join(str(key).split())
+        if not head or "=" in head:
+            raise LabelError(label_path, f'"attributes": {head!r} is no name of one; it must not be empty or hold "="')
         if isinstance(value, bool):
-            yield str(head), str(value).lower()
+            yield head, str(value).lower()
         elif isinstance(value, (str, int, float)):
-            yield str(head), str(value).strip()
+            if text := " ".join(str(value).split()):
+                yield head, text
         elif value is not None:
             raise LabelError(label_path, f'"attributes": {head} must be a text or a number, not {str(value)[:40]}')
 

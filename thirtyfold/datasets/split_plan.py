@@ -155,7 +155,7 @@ def make_split(
     else:
         # By person, say: what no draw can bring into every part must not decide about it either.
         apart = options.group_by is not None and _is_class_a_session(groups, counting)
-        sought = {name: () for name in counting} if apart else counting
+        sought: Mapping[str, Collection[str]] = dict.fromkeys(counting, ()) if apart else counting
         part_of, note = _choose(together, groups, sought, options, across)
         notes.append(note)
         split = Split(

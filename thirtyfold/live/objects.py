@@ -6,7 +6,7 @@ from itertools import count
 
 from thirtyfold.live.detector import Detection
 from thirtyfold.live.extras.blur import Veil
-from thirtyfold.predict.chain import verdict_of, without_verdict
+from thirtyfold.predict.chain import kind_of, without_verdict
 from thirtyfold.predict.track import Track, Tracker
 from thirtyfold.sample import Annotation, BoxXyxy
 
@@ -83,8 +83,7 @@ class Objects:
         return [] if self._veil is None else self._veil.boxes_xyxy(seconds)
 
     def _is_wanted(self, annotation: Annotation) -> bool:
-        verdict = verdict_of(annotation)
-        return annotation.label not in self.hidden and (verdict is None or verdict.label not in self.hidden)
+        return annotation.label not in self.hidden and kind_of(annotation) not in self.hidden
 
     def _as_tracks(self, detection: Detection) -> tuple[Track, ...]:
         return tuple(

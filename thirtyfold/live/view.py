@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from thirtyfold.predict.label_colors import LabelColors
@@ -72,7 +72,7 @@ class LiveState:
     message: str
     messages: int
     verdicts: tuple[str, ...] = ()
-    colors: LabelColors = LabelColors()
+    colors: LabelColors = field(default_factory=LabelColors)
 
 
 class View(Protocol):

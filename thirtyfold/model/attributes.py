@@ -14,7 +14,9 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from thirtyfold.datasets.whole_photo import head_and_value
 from thirtyfold.model.classify import POOLED, hidden, pooled_network, pooled_width
+from thirtyfold.model.devices import over_all_devices
 from thirtyfold.model.labelling.attributes import truth_of
 from thirtyfold.model.options import TrainOptions
 from thirtyfold.model.tasks import Network
@@ -24,21 +26,32 @@ from thirtyfold.sample import Sample
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# Numbers that are all the same have no spread to be measured in; such a head is refused, unless it is not learned.
+_SMALLEST_SPREAD = 1e-6
 # Up to a spread the error counts squared, beyond it in proportion (Huber, 1964): a wrong label does not rule.
 _HUBER_DELTA = 1.0
 
 
 def settle(options: TrainOptions, samples: Sequence[Sample]) -> TrainOptions:
-    """The options with the mean and the spread of the train photos' numbers."""
+    """The options with the mean and the spread of the train photos' numbers, and with what kind each head is.
+
+    Of fewer photos, to be judged on, the same column could look like classes.
+    """
     scales = []
     for name in sorted({name for sample in samples for name in sample.values}):
         values = [sample.values[name] for sample in samples if name in sample.values]
-        scales.append((name, float(np.mean(values)), max(float(np.std(values)), 1e-6)))
-    return replace(options, number_scales=tuple(scales))
+        scales.append((name, float(np.mean(values)), max(float(np.std(values)), _SMALLEST_SPREAD)))
+    chosen = {pair[0] for sample in samples for tag in sample.tags if (pair := head_and_value(tag))}
+    return replace(
+        options,
+        number_scales=tuple(scales),
+        number_heads=tuple(name for name, _, _ in scales),
+        class_heads=tuple(sorted(chosen)),
+    )
 
 
 def build(options: TrainOptions, classes: Sequence[str]) -> Network:
-    """The network: "image" uint8 (batch, size, size, 3) to {"head0": …}, in the order of :func:`heads_of`.
+    """The network: "image" uint8 (batch, size, size, 3) to {"head0_gender": …}, in the order of :func:`heads_of`.
 
     A head that chooses gives probabilities, (batch, classes), one of numbers the number itself, (batch, 1).
     """
@@ -56,7 +69,10 @@ def build(options: TrainOptions, classes: Sequence[str]) -> Network:
 
 
 def losses(options: TrainOptions, classes: Sequence[str]) -> tuple[dict[str, Any], dict[str, float]]:
-    """Cross-entropy for classes, Huber's loss in spreads of the train photos for numbers; all weigh the same."""
+    """Cross-entropy for classes, Huber's loss in spreads of the train photos for numbers; all weigh the same.
+
+    A head's loss is the mean over the photos of the batch, on all devices, of which it is known.
+    """
     heads = heads_of(classes)
     chosen = {
         head.output: known_cross_entropy if head.classes else _known_huber(_scale(options, head)[1]) for head in heads
@@ -81,7 +97,7 @@ def _known_huber(spread: float) -> Callable[[Any, Any], Any]:
 
 
 def _mean_of_known(values: Any, weights: Any) -> Any:
-    return ops.sum(values * weights) / ops.maximum(ops.sum(weights), 1.0)
+    return ops.sum(values * weights) / ops.maximum(over_all_devices(ops.sum(weights)), 1.0)
 
 
 def encode_sample(sample: Sample, options: TrainOptions, classes: Sequence[str]) -> dict[str, NDArray[np.float32]]:
@@ -99,6 +115,7 @@ def encode_sample(sample: Sample, options: TrainOptions, classes: Sequence[str])
 
 
 def decoder(options: TrainOptions, classes: Sequence[str], *, many: bool) -> tuple[str, dict[str, Any]]:
+    """The mean and the spread of each number among the train photos go along: what errors are measured by."""
     return "attributes", {"scales": {name: [mean, spread] for name, mean, spread in options.number_scales}}
 
 

@@ -68,7 +68,8 @@ class Backbone:
     ``rate`` is the highest learning rate at which the whole of it trains from nothing: VGG16 has no
     batch normalization and dies at more. ``int8`` is the form of whole numbers that suits it:
     depthwise convolutions gain only from ``full`` (activations, too), the others most from ``dynamic``.
-    ``fine_tap`` is a tap at stride 4, for small objects, ``half_tap`` one at stride 2, for exact borders. Where a tap follows cheaply from a layer of far fewer
+    ``fine_tap`` is a tap at stride 4, for small objects, ``half_tap`` one at stride 2, for exact borders.
+    Where a tap follows cheaply from a layer of far fewer
     channels, ``cuts`` names that layer: it is what is stored. The block after ``top_after`` is what fine-tuning trains.
     """
 

@@ -85,14 +85,16 @@ class ChainEvaluation:
 
     def title(self) -> str:
         figures = self.findings[0].figures
-        return f"{self.run} behind finders: {figures['objects']} objects on {figures['photos']} photos of {Path(self.dataset).name}"
+        objects, photos = figures["objects"], figures["photos"]
+        return f"{self.run} behind finders: {objects} objects on {photos} photos of {Path(self.dataset).name}"
 
     def most_are(self) -> str:
         """What an answer that never changes would be worth: every share of right ones is to be held against it."""
         classes = self.findings[-1].figures["classes"]
         often = max(classes, key=lambda name: classes[name]["objects"])
         share = classes[often]["objects"] / max(1, self.findings[-1].figures["objects"])
-        return f"{share:.0%} of the objects are {often}: who always says so is right as often, and 50% in the mean of classes." if len(classes) == 2 else f"{share:.0%} of the objects are {often}: who always says so is right as often."
+        mean = ", and 50% in the mean of classes" if len(classes) == 2 else ""
+        return f"{share:.0%} of the objects are {often}: who always says so is right as often{mean}."
 
     def columns(self) -> tuple[str, ...]:
         return (
@@ -106,7 +108,7 @@ class ChainEvaluation:
 
     def rows(self) -> list[tuple[str, ...]]:
         """A line a finder, with counts and 95 % intervals below the shares."""
-        rows = []
+        rows: list[tuple[str, ...]] = []
         for finding in self.findings:
             figures = finding.figures
             ideal = finding.name == LABELLED
@@ -252,7 +254,7 @@ def _classes_of_labels(
         raise UsageError(f"--map {foreign[0]}=…: no photo has that label; there are {', '.join(labels)}")
     if wrong := [f"{label}={name}" for label, name in given.items() if name is not None and name not in classes]:
         raise UsageError(f"--map {wrong[0]}: the classifier knows {', '.join(classes)}")
-    known = {label: given[label] if label in given else label for label in labels}
+    known = {label: given.get(label, label) for label in labels}
     if unknown := [label for label, name in known.items() if name is not None and name not in classes]:
         raise UsageError(
             f"the photos' labels {', '.join(unknown)} are none of the classifier's classes {', '.join(classes)}; say "

@@ -181,6 +181,8 @@ def _photos(options: EvaluateOptions, runs: Sequence[Path]) -> HeldOut:
     held_out = None
     if runs:
         training = read_card(runs[0]).training
+        if its := _where_attributes_stand(options):
+            training = {**training, "options": {**training.get("options", {}), **its}}
         held_out = photos_of_run(runs[0], training, dataset=options.dataset, part=options.part)
     if held_out is None:
         return _photos_of_another(options, runs)
@@ -193,6 +195,12 @@ def _photos(options: EvaluateOptions, runs: Sequence[Path]) -> HeldOut:
                 f"{seen[0].image_path.name}, so comparing it on them would flatter it; train both on one split"
             )
     return held_out
+
+
+def _where_attributes_stand(options: EvaluateOptions) -> dict[str, str]:
+    """What was said about it."""
+    table = {} if options.attributes is None else {"attributes": str(options.attributes)}
+    return table | ({"attributes_from_name": options.attributes_from_name} if options.attributes_from_name else {})
 
 
 def _photos_of_another(options: EvaluateOptions, runs: Sequence[Path]) -> HeldOut:
@@ -208,7 +216,10 @@ def _photos_of_another(options: EvaluateOptions, runs: Sequence[Path]) -> HeldOu
                 "these photos; if it has, its figures flatter."
             )
     name = run_name(runs[0]) if runs else None
-    trained_with = labelling_options(read_card(runs[0]).training.get("options", {})) if runs else None
+    trained_with = None
+    if runs:
+        elsewhere = {"attributes": "", "attributes_from_name": "", **_where_attributes_stand(options)}
+        trained_with = labelling_options({**read_card(runs[0]).training.get("options", {}), **elsewhere})
     held_out = photos_of_dataset(
         options.dataset or Path(), part=options.part, learned=learned, run_name=name, options=trained_with
     )

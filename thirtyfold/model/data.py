@@ -52,6 +52,8 @@ def gather(dataset: Dataset, options: TrainOptions, progress: Progress) -> Train
     split = read_split(dataset)
     for note in check_split(split, photos):
         progress.say(note)
+    # What copies were made of: a table of attributes does not change them.
+    as_read = {photo.image_path.name: photo for photo in photos}
     photos = labelling.labelled(_without_machine_made(photos, dataset, progress), options, dataset)
     photos = _settle_unlabelled(photos, labelling, options, dataset)
     parts: dict[str, list[Sample]] = {"train": [], "val": [], "test": []}
@@ -60,9 +62,8 @@ def gather(dataset: Dataset, options: TrainOptions, progress: Progress) -> Train
         part = split.part(name)
         parts[part].append(replace(photo, split=part, session=split.groups[name]))
     online = options.augment == "online"
-    copies = (
-        [] if online else labelling.labelled(_read_copies(dataset, split, parts["train"], progress), options, dataset)
-    )
+    learned = [as_read[photo.image_path.name] for photo in parts["train"]]
+    copies = [] if online else labelling.labelled(_read_copies(dataset, split, learned, progress), options, dataset)
     if not copies and not online:
         progress.say(
             f"{dataset.root}: not augmented yet; training on the photos alone (`thirtyfold augment` adds copies)"

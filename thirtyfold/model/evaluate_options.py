@@ -17,8 +17,11 @@ class EvaluateOptions:
 
     ``dataset`` is ``None`` for what the run was trained on. ``part`` is ``test``, ``val`` or ``all``; ``None`` is
     ``test``, and ``all`` for another dataset without a split. ``baselines`` are ready detectors (``haar``, ``yunet``,
-    a ``.onnx`` file). ``chain`` are finders behind which the run, a classifier, is judged (see ``chain_report.py``), ``map``
-    the class that a label of the photos means, ``None`` for one that is left out. ``threshold`` replaces everybody's own. ``out`` is a new folder for the report.
+    a ``.onnx`` file). ``chain`` are finders behind which the run, a classifier, is judged
+    (see ``chain_report.py``), ``map`` the class that a label of the photos means, ``None`` for one that is left out.
+    ``threshold`` replaces everybody's own.
+    ``attributes`` and ``attributes_from_name`` say where those of the photos stand, as they do to ``train``: what a
+    run was trained with holds for its own dataset, not for others. ``out`` is a new folder for the report.
     """
 
     run: str | None = None
@@ -29,6 +32,8 @@ class EvaluateOptions:
     chain: tuple[str, ...] = ()
     map: Mapping[str, str | None] = field(default_factory=dict, hash=False)
     threshold: float | None = None
+    attributes: Path | None = None
+    attributes_from_name: str = ""
     out: Path | None = None
 
     def __post_init__(self) -> None:

@@ -44,7 +44,10 @@ def yunet_if_there(progress: Progress) -> Detector | None:
 
 
 def face_margin(
-    samples: Sequence[Sample], progress: Progress, *, open_finder: Callable[[Progress], Detector | None] = yunet_if_there
+    samples: Sequence[Sample],
+    progress: Progress,
+    *,
+    open_finder: Callable[[Progress], Detector | None] = yunet_if_there,
 ) -> FaceMargin | None:
     """The margin on the originals among ``samples``, of a seeded choice of them; ``None`` where it cannot be known.
 

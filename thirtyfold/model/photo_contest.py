@@ -79,6 +79,13 @@ class PhotoEvaluation:
         )
         problems = [f"{len(self.problems)} photos could not be read, first {self.problems[0]}"] if self.problems else []
         notes = [f"Intervals: {note}." for note in about]
+        exam = cast("PhotoExam", load_exam(self.task))
+        several = len(self.parts) > 1
+        notes += [
+            f"{name}: {remark}" if several else remark
+            for name, part in self.parts.items()
+            for remark in exam.remarks(part.figures)
+        ]
         return [*self.statements, *self.warnings, *notes, *problems, f"report: {self.folder / 'report.html'}"]
 
 

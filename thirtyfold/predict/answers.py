@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from thirtyfold import files
 from thirtyfold.errors import UsageError
+from thirtyfold.predict.attribute_heads import ANSWERS, answer_text
 from thirtyfold.predict.chain import full_label, verdict_of
 from thirtyfold.predict.decoders import RANKED
 from thirtyfold.predict.detectors import Detector
@@ -60,9 +61,22 @@ def with_top(detector: Detector, top: int | None) -> Detector:
 
 
 def is_whole(samples: Sequence[Sample]) -> bool:
-    """Whether everything that was found is a class of a whole picture."""
+    """Whether everything that was found is said of a whole picture: a class, or attributes."""
     found = [annotation for sample in samples for annotation in sample.annotations or ()]
-    return bool(found) and all(RANKED in annotation.extra for annotation in found)
+    return bool(found) and all(RANKED in annotation.extra or ANSWERS in annotation.extra for annotation in found)
+
+
+def heads_in(samples: Sequence[Sample]) -> tuple[str, ...]:
+    """The heads of the attributes that were found, of whole pictures or by a second model; none for other models."""
+    found = (answers_of(annotation) for sample in samples for annotation in sample.annotations or ())
+    return next((tuple(answers) for answers in found if answers), ())
+
+
+def answers_of(annotation: Annotation) -> Mapping[str, Mapping[str, Any]]:
+    """What an attributes model said of an object or a whole picture, by head; nothing where it was none."""
+    verdict = verdict_of(annotation)
+    answers: Mapping[str, Mapping[str, Any]] = annotation.extra.get(ANSWERS, {}) if verdict is None else verdict.answers
+    return answers
 
 
 def ranked_of(annotation: Annotation) -> list[tuple[str, float]]:
@@ -70,12 +84,20 @@ def ranked_of(annotation: Annotation) -> list[tuple[str, float]]:
     return [(str(label), float(score)) for label, score in annotation.extra.get(RANKED, ())]
 
 
-def whole_columns(top: int | None) -> tuple[str, ...]:
+def whole_columns(samples: Sequence[Sample], top: int | None) -> tuple[str, ...]:
+    if heads := heads_in(samples):
+        return ("photo", *heads)
     return ("photo", "label", "probability", *(["then"] if (top or 1) > 1 else []))
 
 
 def whole_rows(samples: Sequence[Sample], top: int | None) -> list[tuple[str, ...]]:
-    """A line a picture."""
+    """A line a picture; of attributes a column a head."""
+    if heads := heads_in(samples):
+        said = [(sample, answers_of(sample.annotations[0]) if sample.annotations else {}) for sample in samples]
+        return [
+            (str(sample.image_path), *(answer_text(its[head]) if head in its else "nothing" for head in heads))
+            for sample, its in said
+        ]
     rows = []
     for sample in samples:
         ranked = _ranked_in(sample)[: top or 1]
@@ -86,31 +108,63 @@ def whole_rows(samples: Sequence[Sample], top: int | None) -> list[tuple[str, ..
 
 
 def csv_text(samples: Sequence[Sample], top: int | None) -> str:
-    """A line a picture, ``image,label,probability`` (with ``top`` ``label2,probability2``, …); or a line an object."""
+    """A line a picture, ``image,label,probability`` (with ``top`` ``label2,probability2``, …); or a line an object.
+
+    Attributes come last, a column a head, and one more for the probability of its class.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
+    heads = _head_columns(samples)
     if is_whole(samples):
         more = [name for number in range(2, (top or 1) + 1) for name in (f"label{number}", f"probability{number}")]
-        writer.writerow([*_WHOLE, *more])
+        writer.writerow([*_WHOLE, *more, *heads])
         for sample in samples:
             cells = [cell for label, score in _ranked_in(sample)[: top or 1] for cell in (label, f"{score:.6f}")]
+            if heads and sample.annotations:
+                found = sample.annotations[0]
+                cells = [found.label, f"{found.score or 0:.6f}", *_head_cells(found, heads)]
             writer.writerow([sample.image_path, *cells])
         return buffer.getvalue()
-    writer.writerow(_OBJECTS)
+    writer.writerow([*_OBJECTS, *heads])
     for sample in samples:
         for annotation in sample.annotations or ():
             verdict = verdict_of(annotation)
             score = annotation.score if verdict is None else verdict.score
             box = (f"{value:.2f}" for value in annotation.box_xyxy)
-            writer.writerow([sample.image_path, full_label(annotation), f"{score or 0:.6f}", *box])
+            cells = _head_cells(annotation, heads)
+            writer.writerow([sample.image_path, full_label(annotation), f"{score or 0:.6f}", *box, *cells])
         if not sample.annotations:
-            writer.writerow([sample.image_path, "", "", "", "", "", ""])
+            writer.writerow([sample.image_path, "", "", "", "", "", "", *("" for _ in heads)])
     return buffer.getvalue()
 
 
 def write_csv(path: Path, samples: Sequence[Sample], top: int | None) -> None:
     """Write :func:`csv_text` whole or not at all."""
     files.write_text(path, csv_text(samples, top))
+
+
+def _head_columns(samples: Sequence[Sample]) -> dict[str, tuple[str, str]]:
+    """Title of a column → the head, and what of its answer stands there. No title stands there twice."""
+    found = (answers_of(annotation) for sample in samples for annotation in sample.annotations or ())
+    answers = next((its for its in found if its), {})
+    columns: dict[str, tuple[str, str]] = {}
+    for head, answer in answers.items():
+        kinds = (("", "label"), (" probability", "score")) if "label" in answer else (("", "value"),)
+        for ending, key in kinds:
+            title = f"{head}{ending}"
+            while title in (*_OBJECTS, *_WHOLE, *columns):
+                title += " answer"
+            columns[title] = (head, key)
+    return columns
+
+
+def _head_cells(annotation: Annotation, columns: Mapping[str, tuple[str, str]]) -> list[str]:
+    answers = answers_of(annotation)
+    return [_cell(answers[head][key]) if head in answers else "" for head, key in columns.values()]
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _ranked_in(sample: Sample) -> list[tuple[str, float]]:
@@ -124,4 +178,5 @@ def _is_ours(path: Path) -> bool:
             first = stream.readline(200).strip()
     except (OSError, UnicodeDecodeError):
         return False
-    return first == ",".join(_OBJECTS) or first.split(",")[:3] == list(_WHOLE)
+    columns = first.split(",")
+    return columns[: len(_OBJECTS)] == list(_OBJECTS) or columns[:3] == list(_WHOLE)

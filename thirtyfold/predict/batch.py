@@ -24,7 +24,17 @@ from thirtyfold.predict.answers import (
     with_top,
     write_csv,
 )
-from thirtyfold.predict.chain import THEN, Chain, all_labels, caption, full_label, in_its_colour, verdict_of
+from thirtyfold.predict.attribute_heads import ANSWERS, rounded_answers
+from thirtyfold.predict.chain import (
+    THEN,
+    Chain,
+    all_labels,
+    caption,
+    full_label,
+    in_its_colour,
+    verdict_dict,
+    verdict_of,
+)
 from thirtyfold.predict.crops import Crop, CropFolder, CropOptions
 from thirtyfold.predict.detectors import Model, open_detector
 from thirtyfold.predict.forms import AUTO
@@ -84,7 +94,7 @@ class PredictResult:
     def columns(self) -> tuple[str, ...]:
         """The titles of :meth:`rows`; areas stand there where outlines were found."""
         if is_whole(self.samples):
-            return whole_columns(self.top)
+            return whole_columns(self.samples, self.top)
         unit = "px" if self.mm_per_pixel is None else "mm²"
         return ("photo", "label", "score", "left, top, right, bottom", *([f"area, {unit}"] if self._outlined else []))
 
@@ -180,7 +190,13 @@ def predict_paths(
                 samples.append(sample)
                 steps.append(taken)
                 if saver is not None:
-                    drawn = draw_annotations(pixels, [*map(in_its_colour, found)], texts=[*map(caption, found)], ink_of=inks.of, opacity=segments.opacity)
+                    drawn = draw_annotations(
+                        pixels,
+                        [*map(in_its_colour, found)],
+                        texts=[*map(caption, found)],
+                        ink_of=inks.of,
+                        opacity=segments.opacity,
+                    )
                     saver.save(picture.relative, drawn)
                     if answers.explain is not None and found:
                         name = picture.relative.with_name(f"{picture.relative.stem}-explained.jpg")
@@ -287,7 +303,7 @@ def _sample(path: Path, pixels: Pixels, found: tuple[Annotation, ...]) -> Sample
 
 def _annotation_dict(annotation: Annotation) -> dict[str, Any]:
     verdict = verdict_of(annotation)
-    said = None if verdict is None else {"label": verdict.label, "score": round(verdict.score, 4)}
+    said = None if verdict is None else verdict_dict(verdict)
     ranked = ranked_of(annotation)
     return {
         "label": annotation.label,
@@ -296,6 +312,7 @@ def _annotation_dict(annotation: Annotation) -> dict[str, Any]:
         "score": None if annotation.score is None else round(annotation.score, 4),
         **({THEN: said} if THEN in annotation.extra else {}),
         **({"ranked": [[label, round(score, 6)] for label, score in ranked]} if ranked else {}),
+        **({ANSWERS: rounded_answers(annotation.extra[ANSWERS])} if ANSWERS in annotation.extra else {}),
     }
 
 

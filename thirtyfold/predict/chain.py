@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 from thirtyfold.errors import ModelError
+from thirtyfold.predict.attribute_heads import ANSWERS, caption_of, kind_of_answers, kinds_of_classes, rounded_answers
 from thirtyfold.predict.detectors import Detector
 from thirtyfold.predict.matching import match
 from thirtyfold.sample import Annotation, BoxXyxy
@@ -36,10 +37,14 @@ SMALLEST_PX = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What the second model says of one object: its ``label``, and how sure it is, 0 to 1."""
+    """What the second model says of one object: its ``label``, and how sure it is, 0 to 1.
+
+    ``answers`` are those of an attributes model, by head.
+    """
 
     label: str
     score: float
+    answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
 
 
 class Second(Protocol):
@@ -73,7 +78,7 @@ class DetectorAsSecond:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        return self._detector.classes
+        return labels_of_model(self._detector)
 
     @property
     def margin_share(self) -> float:
@@ -85,7 +90,9 @@ class DetectorAsSecond:
     @staticmethod
     def _of(found: Sequence[Annotation]) -> Verdict | None:
         best = max(found, key=lambda annotation: annotation.score or 0.0, default=None)
-        return None if best is None else Verdict(label=best.label, score=best.score or 0.0)
+        if best is None:
+            return None
+        return Verdict(label=best.label, score=best.score or 0.0, answers=best.extra.get(ANSWERS, {}))
 
 
 class Chain:
@@ -169,7 +176,16 @@ def verdict_labels(detector: Detector) -> tuple[str, ...]:
 
 def all_labels(detector: Detector) -> tuple[str, ...]:
     """Every label that may stand at a box: the detector's, and what a second model can say."""
-    return (*detector.classes, *verdict_labels(detector))
+    return (*labels_of_model(detector), *verdict_labels(detector))
+
+
+def labels_of_model(detector: Detector) -> tuple[str, ...]:
+    """What :func:`kind_of` can be of what a model finds: its classes; of an attributes model those of its first head."""
+    from thirtyfold.predict.runtime import Predictor
+
+    if isinstance(detector, Predictor) and detector.artifact.decoder == "attributes":
+        return kinds_of_classes(detector.classes)
+    return detector.classes
 
 
 def verdict_of(annotation: Annotation) -> Verdict | None:
@@ -177,7 +193,13 @@ def verdict_of(annotation: Annotation) -> Verdict | None:
     said = annotation.extra.get(THEN)
     if not isinstance(said, Mapping):
         return None
-    return Verdict(label=str(said["label"]), score=float(said["score"]))
+    return Verdict(label=str(said["label"]), score=float(said["score"]), answers=said.get(ANSWERS, {}))
+
+
+def verdict_dict(verdict: Verdict) -> dict[str, Any]:
+    """For JSON."""
+    answers = {ANSWERS: rounded_answers(verdict.answers)} if verdict.answers else {}
+    return {"label": verdict.label, "score": round(verdict.score, 4), **answers}
 
 
 def full_label(annotation: Annotation) -> str:
@@ -189,18 +211,32 @@ def full_label(annotation: Annotation) -> str:
 def caption(annotation: Annotation, *, number: int | None = None) -> str:
     """What stands at a box: ``face 93%``, ``face #2 93%``; of two models ``with_mask 98%``, the second one's word.
 
-    What kind of thing it is anybody can see; in a crowd every letter covers a neighbour.
+    What kind of thing it is anybody can see; in a crowd every letter covers a neighbour. Of attributes
+    ``female 93%, 31 years``, as each head is sure of itself.
     """
     verdict = verdict_of(annotation)
     name, score = (annotation.label, annotation.score) if verdict is None else (verdict.label, verdict.score)
+    if answers := annotation.extra.get(ANSWERS, {}) if verdict is None else verdict.answers:
+        name, score = caption_of(answers), None
     said = name if number is None else f"{name} #{number}"
     return said if score is None else f"{said} {score:.0%}"
 
 
 def in_its_colour(annotation: Annotation) -> Annotation:
     """Labelled for drawing: of the second model's label where there is one, so that it is seen from afar."""
+    return replace(annotation, label=kind_of(annotation))
+
+
+def kind_of(annotation: Annotation) -> str:
+    """What an object is coloured by, and hidden by: the second model's label where there is one.
+
+    Of attributes the first class alone; a number would change the colour from frame to frame.
+    """
     verdict = verdict_of(annotation)
-    return annotation if verdict is None else replace(annotation, label=verdict.label)
+    answers = annotation.extra.get(ANSWERS, {}) if verdict is None else verdict.answers
+    if answers:
+        return kind_of_answers(answers)
+    return annotation.label if verdict is None else verdict.label
 
 
 def without_verdict(annotation: Annotation) -> Annotation:
@@ -223,5 +259,11 @@ def _margin_of(detector: Detector) -> float:
 
 
 def _with_verdict(annotation: Annotation, verdict: Verdict | None) -> Annotation:
-    said = None if verdict is None else {"label": verdict.label, "score": verdict.score}
+    said: dict[str, Any] | None = None
+    if verdict is not None:
+        said = {
+            "label": verdict.label,
+            "score": verdict.score,
+            **({ANSWERS: verdict.answers} if verdict.answers else {}),
+        }
     return replace(annotation, extra={**annotation.extra, THEN: said})

@@ -140,7 +140,9 @@ class CropFolder:
             photo = stem if again == 1 else f"{stem}-{again}"
             if self._options.by_class:
                 flat = "-".join((*relative.parts[:-1], photo))
-                path = Path(part or "", self._class_folder(label), f"{files.cut_to_bytes(flat, 200)}_{number:03d}{suffix}")
+                path = Path(
+                    part or "", self._class_folder(label), f"{files.cut_to_bytes(flat, 200)}_{number:03d}{suffix}"
+                )
             else:
                 path = relative.with_name(f"{photo}_{name}_{number:03d}{suffix}")
             # Windows and macOS tell no capitals apart.

@@ -70,7 +70,9 @@ class Alike:
         facts: dict[str, object] = {}
         if self.mean is not None:
             facts["how alike"] = f"mean cosine {self.mean:.2f}, least {self.least:.2f} of two photos"
-        if self.odd:
+        if len(self.odd) == self.photos:
+            facts["odd"] = "all of them: none would be recognized by the others, so this network cannot tell this face"
+        elif self.odd:
             facts["odd"] = "; ".join(f"{photo} {why}" for photo, why in self.odd)
         if self.warning:
             facts["warning"] = self.warning

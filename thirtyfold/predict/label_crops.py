@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from thirtyfold.datasets.formats.label_set import IGNORE_LABEL, is_ignored
@@ -11,7 +12,6 @@ from thirtyfold.images import read_rgb
 from thirtyfold.predict.crops import Crop, CropFolder, CropOptions
 from thirtyfold.progress import SILENT, Progress
 from thirtyfold.sample import Annotation, Sample
-from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +57,7 @@ def crop_labels(source: Path, options: CropOptions, *, progress: Progress = SILE
                     except FileDataError as error:
                         problems.append(error)
                     else:
-                        folder.add(
-                            sample.image_path, Path(sample.image_path.name), pixels, wanted, part=sample.split
-                        )
+                        folder.add(sample.image_path, Path(sample.image_path.name), pixels, wanted, part=sample.split)
                 bar.advance()
     finally:
         folder.close()

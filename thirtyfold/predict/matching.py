@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from thirtyfold.predict.attribute_heads import ANSWERS
 from thirtyfold.sample import Annotation, BoxXyxy
 
 
@@ -19,12 +20,15 @@ def iou(a_xyxy: BoxXyxy, b_xyxy: BoxXyxy) -> float:
 
 
 def match(truths: Sequence[Annotation], predictions: Sequence[Annotation]) -> list[tuple[int, int, float]]:
-    """(truth index, prediction index, IoU), each used once, best overlaps first, same label only."""
+    """(truth index, prediction index, IoU), each used once, best overlaps first, same label only.
+
+    What attributes models say is not compared: the age in their labels moves from picture to picture.
+    """
     overlaps = [
         (iou(truth.box_xyxy, prediction.box_xyxy), t, p)
         for t, truth in enumerate(truths)
         for p, prediction in enumerate(predictions)
-        if truth.label == prediction.label
+        if truth.label == prediction.label or (ANSWERS in truth.extra and ANSWERS in prediction.extra)
     ]
     pairs: list[tuple[int, int, float]] = []
     used_truths: set[int] = set()

@@ -91,7 +91,7 @@ class Segmenter:
             channels=len(self.classes) + 1,
             multiple_px=STRIDE_PX if tile_px == size else 1,
         )
-        return Segmentation.joined(Segmentation.of(scores) for _, scores in rows)
+        return Segmentation.joined((Segmentation.of(scores) for _, scores in rows), (pixels.shape[1], pixels.shape[0]))
 
     def _tile(self, tile: Pixels, tile_px: int) -> Scores:
         """Probabilities (tile, tile, classes + 1) of one tile."""

@@ -43,12 +43,16 @@ class Segmentation:
         return Segmentation(labels, np.where(labels > 0, foreground, 1 - foreground))
 
     @staticmethod
-    def joined(strips: Iterable[Segmentation]) -> Segmentation:
-        """Strips of one picture, from top to bottom."""
-        parts = list(strips)
-        return Segmentation(
-            np.concatenate([part.labels for part in parts]), np.concatenate([part.confidence for part in parts])
-        )
+    def joined(strips: Iterable[Segmentation], size_wh: tuple[int, int]) -> Segmentation:
+        """Strips of one picture (width, height), from top to bottom."""
+        width, height = size_wh
+        labels, confidence = np.zeros((height, width), np.uint8), np.zeros((height, width), np.float32)
+        top = 0
+        for strip in strips:
+            below = top + len(strip.labels)
+            labels[top:below], confidence[top:below] = strip.labels, strip.confidence
+            top = below
+        return Segmentation(labels, confidence)
 
 
 def segmentation_of(mask: Array, placement: Placement) -> Segmentation:

@@ -18,7 +18,7 @@ from typing import Any
 from thirtyfold.annotate.labelme_program import environment_for_qt, started_with
 from thirtyfold.errors import UsageError
 from thirtyfold.live.extras.scene import Scene
-from thirtyfold.predict.chain import verdict_of
+from thirtyfold.predict.chain import verdict_dict, verdict_of
 from thirtyfold.predict.track import Track
 
 _GRACE_SECONDS = 2.0
@@ -145,7 +145,7 @@ def _facts(scene: Scene) -> dict[str, Any]:
 
 def _object(track: Track) -> dict[str, Any]:
     verdict = verdict_of(track.detected)
-    said = {} if verdict is None else {"then": {"label": verdict.label, "score": round(verdict.score, 4)}}
+    said = {} if verdict is None else {"then": verdict_dict(verdict)}
     return {
         "id": track.id,
         "label": track.detected.label,

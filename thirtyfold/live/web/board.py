@@ -41,7 +41,9 @@ def _as_json(state: LiveState) -> dict[str, Any]:
     return {
         "source": state.source,
         "model": state.model,
-        "classes": [{"label": label, "color": _hex(state.colors.of(label))} for label in (*state.classes, *state.verdicts)],
+        "classes": [
+            {"label": label, "color": _hex(state.colors.of(label))} for label in (*state.classes, *state.verdicts)
+        ],
         "fps": round(state.fps, 1),
         "age_ms": round(state.age_ms, 1),
         "lag_ms": None if state.lag_ms is None else round(state.lag_ms, 1),

@@ -22,7 +22,7 @@ from thirtyfold.live.web.security import (
     SILENT_CAMERA_SECONDS,
     new_token,
 )
-from thirtyfold.predict.chain import caption, verdict_of, without_verdict
+from thirtyfold.predict.chain import caption, kind_of, without_verdict
 from thirtyfold.predict.detectors import Detector
 from thirtyfold.predict.track import Tracker
 from thirtyfold.sample import Annotation
@@ -182,8 +182,7 @@ def _detect(detector: Detector, floor: float, pixels: Pixels) -> tuple[tuple[Ann
 
 def _labels(annotation: Annotation) -> list[str]:
     """The label, and the second model's if one has looked at it."""
-    verdict = verdict_of(annotation)
-    return [annotation.label] if verdict is None else [annotation.label, verdict.label]
+    return list(dict.fromkeys((annotation.label, kind_of(annotation))))
 
 
 def _boxes(camera: _Camera, answered: Answered, *, default_threshold: float) -> list[dict[str, Any]]:

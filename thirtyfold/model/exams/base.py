@@ -122,6 +122,10 @@ class Exam(ABC):
     ) -> tuple[Look, ...]:
         """What a model made of each photo, for comparing models."""
 
+    def headline_of(self, figures: Mapping[str, Any]) -> Sequence[tuple[str, str, str]]:
+        """The headline of one part's figures, where it depends on the model."""
+        return self.headline
+
     def study_plots(self, name: str, figures: Mapping[str, Any]) -> Sequence[Plot]:
         """What a comparison shows of each model besides its line; ``name`` is that of the photos."""
         return ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from thirtyfold.datasets.pixels import read_pixels
 from thirtyfold.datasets.whole_photo import class_of
+from thirtyfold.drawing import PALETTE, TRUTH_COLOR, draw_text
 from thirtyfold.errors import FileDataError
 from thirtyfold.model.exams.base import Part
 from thirtyfold.model.exams.photo import PhotoExam, Sections, judged_outputs, raw_outputs
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 _MOST_CONFUSIONS = 20
 _RANDOM_TILES = 12
 _SEED = 30
+_RIGHT, _WRONG = PALETTE[0], PALETTE[3]
 _DIGITS = (("precision", ".3f"), ("recall", ".3f"), ("f1-score", ".3f"), ("support", "d"))
 
 
@@ -68,16 +71,16 @@ class ClassifyExam(PhotoExam):
     def validate(
         self, model: Any, arrays: Sequence[NDArray[Any]], samples: Sequence[Sample], artifact: Artifact, *, batch: int
     ) -> Score:
-        """The accuracy; of epochs that have the same one, the lower log loss."""
+        """The log loss, the lower the better: of a few dozen photos one more or less that is right is chance, and every
+        photo has a say in the loss.
+        """
         answers = _answers(raw_outputs(model, arrays, samples, batch=batch), artifact.classes)
         if answers is None:
-            return Score(value=0.0, row={}, text="no validation photo has a class")
+            return Score(value=-math.inf, row={}, text="no validation photo has a class")
         accuracy = float((answers.probabilities.argmax(axis=1) == answers.truths).mean())
         loss = float(losses(answers.truths, answers.probabilities).mean())
-        # Less than one photo more or less could make, whatever the loss.
-        tie = 0.5 / (len(answers.truths) * (1.0 + loss))
         return Score(
-            value=accuracy + tie,
+            value=-loss,
             row={"val_accuracy": accuracy, "val_log_loss": loss},
             text=f"validation accuracy {accuracy:.3f}, log loss {loss:.3f}",
         )
@@ -110,7 +113,7 @@ class ClassifyExam(PhotoExam):
             tables=[_by_class(part.figures, name), *_by_confusion(part.figures, name)],
             plots=[*self.study_plots(name, part.figures), _reliability(answers, name)],
             galleries=_galleries(answers, name, artifact.classes),
-            key="Below each photo: its class, then what the model says and how probable it finds that.",
+            key="At the top of each photo its class, at its bottom what the model says, and how probable that is.",
         )
 
     def study_plots(self, name: str, figures: Mapping[str, Any]) -> list[Plot]:
@@ -227,10 +230,15 @@ def _tile(answers: Answers, index: int, classes: Sequence[str]) -> Tile | None:
     except FileDataError:
         return None  # it was there when it was judged
     truth, answer = int(answers.truths[index]), int(row.argmax())
+    # On the picture, too: it is looked at without its page, and there long names don't fit side by side.
+    ink = _RIGHT if answer == truth else _WRONG
+    draw_text(pixels, f"{classes[answer]} {row[answer]:.0%}", (2, pixels.shape[0] - 2), background=ink)
+    draw_text(pixels, classes[truth], (2, 18), background=TRUTH_COLOR)
     said = f"{classes[truth]}: {classes[answer]} {row[answer]:.0%}"
     if answer != truth:
         said += f" (the truth {row[truth]:.0%})"
-    return Tile(name=sample.image_path.name, pixels=pixels, caption=said, session=sample.session)
+    alone = sample.session is not None and sample.session.endswith(f"like {sample.image_path.name}")
+    return Tile(name=sample.image_path.name, pixels=pixels, caption=said, session=None if alone else sample.session)
 
 
 EXAM = ClassifyExam()

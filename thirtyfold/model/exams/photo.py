@@ -67,6 +67,14 @@ class PhotoExam(Exam):
     def sections(self, part: Part, name: str, artifact: Artifact) -> Sections:
         """What the report shows of ``part``, which is called ``name`` (*test photos*)."""
 
+    def remarks(self, figures: Mapping[str, Any]) -> Sequence[str]:
+        """What `evaluate` says below its table of a part's figures, a sentence each."""
+        return ()
+
+    def units(self, artifact: Artifact) -> Mapping[str, float]:
+        """What ``tolerance`` is a share of, by the output's name, where an output has a unit of its own."""
+        return {}
+
     def lead(self, artifact: Artifact) -> str:
         """The sentence about the network that a report begins with."""
         options = artifact.training["options"]
@@ -141,7 +149,7 @@ class PhotoExam(Exam):
     def facts(self, figures: Mapping[str, Any]) -> dict[str, str]:
         return {
             title: f"{figures[key]:{form}} over {figures['photos']} photos"
-            for key, title, form in self.headline
+            for key, title, form in self.headline_of(figures)
             if figures.get(key) is not None
         }
 

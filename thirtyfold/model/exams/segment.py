@@ -6,7 +6,7 @@ What is judged are the annotations that a user is given, so whatever their simpl
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from thirtyfold.datasets.rasterize import label_map, numbers_of, ring_of
 from thirtyfold.drawing import TRUTH_COLOR, draw_annotations
 from thirtyfold.errors import FileDataError
 from thirtyfold.images import letterbox_placement
-from thirtyfold.model.exams.base import Part
+from thirtyfold.model.exams.base import Examined, Part
 from thirtyfold.model.exams.photo import PhotoExam, Sections
 from thirtyfold.model.metrics.intervals import bootstrap_figures
 from thirtyfold.model.metrics.segmentation import (
@@ -40,6 +40,9 @@ from thirtyfold.sample import Annotation, Sample
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+THRESHOLDS = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+# Less is chance, on as few photos as validate.
+_WORTH_IT = 0.005
 _MOST_ROWS = 60
 _OPACITY = 0.4
 
@@ -83,7 +86,6 @@ class SegmentExam(PhotoExam):
         threshold: float | None = None,
     ) -> Part | None:
         classes = predictor.artifact.classes
-        numbers = numbers_of(classes)
         outlined: list[Outlined] = []
         with progress.bar(label, total=len(samples), unit="photo") as bar:
             for sample in samples:
@@ -94,10 +96,30 @@ class SegmentExam(PhotoExam):
                     problems.append(error)
                     continue
                 found = predictor(pixels, threshold=0.0 if threshold is None else threshold)
-                predicted = label_map(found, numbers, (sample.width, sample.height))
-                figures = image_figures(_truth(sample, numbers), predicted, classes)
-                outlined.append(Outlined(sample=sample, found=found, figures=figures))
+                outlined.append(_outlined(sample, found, classes))
         return part_of(outlined, classes) if outlined else None
+
+    def threshold(self, val: Part | None) -> float:
+        """The score that a piece needs: the lowest with the best mean Dice, and 0 where none is better than that.
+
+        What is doubtful in the mean of its pixels is mostly a speck beside the object.
+        """
+        if val is None:
+            return 0.0
+        outlined: Sequence[Outlined] = val.detail
+        dice = {threshold: _dice_at(outlined, threshold) for threshold in THRESHOLDS}
+        best = max(THRESHOLDS, key=lambda threshold: dice[threshold])
+        return best if dice[best] > dice[0.0] + _WORTH_IT else 0.0
+
+    def examine(
+        self, predictor: Predictor, val: Sequence[Sample], test: Sequence[Sample], *, progress: Progress
+    ) -> Examined:
+        """As the other tasks; the figures of ``val`` are those at the threshold that was chosen there."""
+        examined = super().examine(predictor, val, test, progress=progress)
+        if not examined.threshold:
+            return examined
+        shown = [_above(item, examined.threshold) for item in examined.parts["val"].detail]
+        return replace(examined, parts={**examined.parts, "val": part_of(shown, predictor.classes)})
 
     def sections(self, part: Part, name: str, artifact: Artifact) -> Sections:
         outlined: Sequence[Outlined] = part.detail
@@ -231,6 +253,24 @@ def _scaled(shape: Annotation, scale: float) -> Annotation:
     """The outline of a shape in a picture scaled; of a mask, the one around its pixels."""
     points = tuple((x * scale, y * scale) for x, y in ring_of(shape))
     return Annotation(label=shape.label, kind="polygon", points=points)
+
+
+def _outlined(sample: Sample, found: Sequence[Annotation], classes: Sequence[str]) -> Outlined:
+    numbers = numbers_of(classes)
+    predicted = label_map(found, numbers, (sample.width, sample.height))
+    return Outlined(
+        sample=sample, found=tuple(found), figures=image_figures(_truth(sample, numbers), predicted, classes)
+    )
+
+
+def _above(item: Outlined, threshold: float) -> Outlined:
+    """The same photo with the pieces of that score or more."""
+    kept = [shape for shape in item.found if (shape.score or 0.0) >= threshold]
+    return item if len(kept) == len(item.found) else _outlined(item.sample, kept, list(item.figures))
+
+
+def _dice_at(outlined: Sequence[Outlined], threshold: float) -> float:
+    return sum(mean_dice(_above(item, threshold).figures) for item in outlined) / len(outlined)
 
 
 EXAM = SegmentExam()

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputFigures:
-    """One form against Keras: the largest and the mean difference of any number of any output, in its own unit."""
+    """One form against Keras: the largest and the mean difference of any number of any output.
+
+    In its own unit, or that of :meth:`PhotoExam.units`.
+    """
 
     ms: float
     quality: float | None
@@ -65,11 +68,12 @@ def compare_outputs(
     qualities: dict[str, list[float]] = {file: [] for file in runners}
     squares: list[Pixels] = []
     photos = 0
+    units = exam.units(artifact)
 
     def add(square: Pixels, sample: Sample | None) -> None:
         outputs = {file: run(square) for file, run in runners.items()}
         for file, ours in outputs.items():
-            gaps[file].append(_gap(ours, outputs[KERAS]))
+            gaps[file].append(_gap(ours, outputs[KERAS], units))
             if sample is not None and (value := exam.quality(ours, sample, artifact)) is not None:
                 qualities[file].append(value)
 
@@ -106,8 +110,11 @@ def compare_outputs(
     )
 
 
-def _gap(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> tuple[float, float]:
+def _gap(ours: Mapping[str, Any], theirs: Mapping[str, Any], units: Mapping[str, float]) -> tuple[float, float]:
     """The largest and the mean difference over all outputs that are read; Keras may have more, for its losses."""
-    shared = [name for name in theirs if name in ours]
-    apart = [np.abs(np.asarray(ours[name], np.float64) - np.asarray(theirs[name], np.float64)) for name in shared]
+    apart = [
+        np.abs(np.asarray(ours[name], np.float64) - np.asarray(theirs[name], np.float64)) / units.get(name, 1.0)
+        for name in theirs
+        if name in ours
+    ]
     return max(float(one.max()) for one in apart), float(np.mean([one.mean() for one in apart]))

@@ -44,10 +44,11 @@ class Intervals:
     groups: int
     draws: int
     note: str
+    level: float = LEVEL
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "level": LEVEL,
+            "level": self.level,
             "by": self.by,
             "groups": self.groups,
             "draws": self.draws,
@@ -71,10 +72,11 @@ def bootstrap_figures(
     figures_of: Callable[[NDArray[np.float64]], Mapping[str, NDArray[np.float64]]],
     *,
     draws: int = DRAWS,
+    level: float = LEVEL,
 ) -> Intervals:
     """Intervals of any figures of photos, whose ``sessions`` are given.
 
-    ``figures_of`` takes how often each photo counts in each draw, (draws, photos), to the figures of the draws,
+    ``level`` is how often an interval is to hold the truth. ``figures_of`` takes how often each photo counts in each draw, (draws, photos), to the figures of the draws,
     (draws,) by name; not a number where a draw has none.
     """
     import numpy as np
@@ -87,13 +89,14 @@ def bootstrap_figures(
     place = {name: number for number, name in enumerate(names)}
     weights = drawn[:, [place[group] for group in groups]].astype(np.float64)  # (draws, photos)
     figures = figures_of(weights)
-    bounds = {name: _bounds(values, len(names)) for name, values in figures.items()}
+    bounds = {name: _bounds(values, len(names), level) for name, values in figures.items()}
     return Intervals(
         bounds={name: pair for name, pair in bounds.items() if pair is not None},
         by=by,
         groups=len(names),
         draws=draws,
         note=note,
+        level=level,
     )
 
 
@@ -148,14 +151,14 @@ def _precisions(weights: NDArray[np.float64], hits: Sequence[Hits]) -> dict[str,
     return {"ap": means.mean(axis=1), "ap50": means[:, 0], "ap75": means[:, 5]}
 
 
-def _bounds(values: NDArray[np.float64], groups: int) -> tuple[float, float] | None:
-    """The middle 95 % of the draws that have the figure at all; the rule of three where all are 0, or all are 1."""
+def _bounds(values: NDArray[np.float64], groups: int, level: float = LEVEL) -> tuple[float, float] | None:
+    """The middle ``level`` of the draws that have the figure at all; the rule of three where all are 0, or all are 1."""
     import numpy as np
 
     known = values[~np.isnan(values)]
     if not len(known):
         return None
-    low, high = (float(value) for value in np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+    low, high = (float(value) for value in np.quantile(known, [(1 - level) / 2, (1 + level) / 2]))
     if low == high == 1:
         low = max(0.0, 1 - 3 / groups)
     elif low == high == 0:

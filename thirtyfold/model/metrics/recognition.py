@@ -165,7 +165,10 @@ def nearest_is_own(vectors: Vectors, names: Sequence[str]) -> NDArray[np.float64
 def recognition_figures(
     vectors: Vectors, names: Sequence[str], threshold: float
 ) -> tuple[dict[str, float | None], Intervals]:
-    """Every figure of this module with its 95 % interval by bootstrap over *people*; ``None`` where there is none."""
+    """Every figure of this module with its 95 % interval by bootstrap over *people*.
+
+    ``None`` is what these photos cannot show.
+    """
     pairs = pairs_of(vectors, names)
     trials = identification(vectors, names, lambda enrolled, whose: threshold)
     people = sorted(set(names))
@@ -177,6 +180,10 @@ def recognition_figures(
 
     all_once = figures_of(np.ones((1, len(people))))
     figures = {name: None if np.isnan(values[0]) else round(float(values[0]), 6) for name, values in all_once.items()}
+    for name, rate in FARS.items():
+        # One pair of two people in a thousand is not to be seen among a hundred.
+        if float((~pairs.same).sum()) * rate < 1:
+            figures[name] = None
     if len(people) < FEWEST_GROUPS:
         note = f"{len(people)} people are too few for an interval"
         return figures, Intervals(bounds={}, by="nothing", groups=len(people), draws=0, note=note)
@@ -185,7 +192,7 @@ def recognition_figures(
     bounds = {}
     for name, values in figures_of(drawn.astype(np.float64)).items():
         known = values[~np.isnan(values)]
-        if len(known):
+        if len(known) and figures[name] is not None:
             low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
             bounds[name] = (float(low), float(high))
     few = f"only {len(people)} people, so the intervals are rough, and rather too narrow"

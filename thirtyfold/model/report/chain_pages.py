@@ -74,9 +74,10 @@ def write_chain(result: ChainEvaluation) -> Path:
         ],
         facts=[
             ("Data", {"dataset": Path(result.dataset).name, "part": result.part}),
-            ("Time a photo, both models", {
-                finding.name: f"{finding.model_ms:.1f} ms" for finding in result.findings[:-1]
-            }),
+            (
+                "Time a photo, both models",
+                {finding.name: f"{finding.model_ms:.1f} ms" for finding in result.findings[:-1]},
+            ),
             ("Machine", machine_facts()),
         ],
         key=_KEY,
@@ -176,7 +177,12 @@ def _tile(photo: PhotoFates, colors: LabelColors) -> Tile:
         _mark(canvas, [value * scale for value in box_xyxy], ink, thickness, text)
     missed = sum(fate.found is None for fate in photo.counted)
     wrong = sum(fate.found is not None and not fate.right for fate in photo.counted)
-    parts = [f"{len(photo.counted)} objects", f"{missed} not found", f"{wrong} judged wrong", f"{len(photo.false)} false"]
+    parts = [
+        f"{len(photo.counted)} objects",
+        f"{missed} not found",
+        f"{wrong} judged wrong",
+        f"{len(photo.false)} false",
+    ]
     return Tile(
         name=photo.sample.image_path.name,
         session=photo.sample.session,

@@ -79,7 +79,8 @@ def figures_table(exam: PhotoExam, parts: Mapping[str, Part]) -> Table:
 
 def known_headline(exam: Exam, parts: Mapping[str, Part]) -> list[tuple[str, str, str]]:
     """The figures of the headline that any of the parts has."""
-    return [entry for entry in exam.headline if any(part.figures.get(entry[0]) is not None for part in parts.values())]
+    headline = dict.fromkeys(entry for part in parts.values() for entry in exam.headline_of(part.figures))
+    return [entry for entry in headline if any(part.figures.get(entry[0]) is not None for part in parts.values())]
 
 
 def headline_cell(figures: Mapping[str, Any], key: str, form: str) -> str:

@@ -31,8 +31,9 @@ def curves_png(rows: Sequence[Mapping[str, float]]) -> bytes:
     for number, name in enumerate(losses):
         style = ("-", "--", ":", "-.")[number % 4]
         left.plot(epochs, [row.get(name, math.nan) for row in rows], style, label=name.replace("_", " "))
-    left.set(xlabel="epoch", title="training loss", yscale="log")
-    scores = [name for name in rows[-1] if name.startswith("val_")] if rows else []
+    judged = any(name.startswith("val_") for name in losses)
+    left.set(xlabel="epoch", title="loss" if judged else "training loss", yscale="log")
+    scores = [name for name in rows[-1] if name.startswith("val_") and name not in losses] if rows else []
     for name in scores:
         label = name.removeprefix("val_").replace("_", " ").replace("iou", "IoU").replace("ap50", "AP50")
         right.plot(epochs, [row.get(name, math.nan) for row in rows], marker=".", label=label)
@@ -169,6 +170,34 @@ def similarities_png(same: Sequence[float], different: Sequence[float], threshol
     low = min((*same, *different, threshold), default=-1.0)
     axes.set(xlim=(max(-1.0, low - 0.1), 1.02), xlabel="cosine", ylabel="share")
     axes.legend(frameon=False, fontsize=8, loc="upper left")
+    return _png(figure)
+
+
+def scatter_png(points: Mapping[str, tuple[Any, Any]], title: str, unit: str, mean: float | None) -> bytes:
+    """Answers over truths of a number: (truths, answers) by the name of a group, at most ten of them in the legend.
+
+    ``mean`` is drawn as a level line.
+    """
+    figure, axes = _figure(4.6, 4.2)
+    values = [float(value) for pair in points.values() for one in pair for value in one]
+    low, high = min(values), max(values)
+    room = 0.04 * (high - low or 1.0)
+    ends = (low - room, high + room)
+    axes.plot(ends, ends, color="grey", linewidth=1)
+    if mean is not None and ends[0] <= mean <= ends[1]:
+        axes.axhline(mean, color="grey", linewidth=1, linestyle=":")
+    many = sum(len(truths) for truths, _ in points.values())
+    size, alpha = (22, 0.75) if many <= 300 else (9, 0.4)
+    for number, (name, (truths, answers)) in enumerate(points.items()):
+        label = f"{_short(name)} ({len(truths)})" if name and number < _MOST_CURVES else None
+        marker = "osD^v"[number % 5]
+        axes.scatter(truths, answers, s=size, alpha=alpha, linewidths=0, color=_color(number), marker=marker, label=label)
+    said = f", {unit}" if unit else ""
+    axes.set(xlabel=f"{_short(title)}{said}: truth", ylabel=f"answer{said}", xlim=ends, ylim=ends, aspect="equal")
+    if any(points):
+        legend = axes.legend(frameon=False, fontsize=8, loc="upper left")
+        for handle in legend.legend_handles:
+            handle.set_alpha(1)
     return _png(figure)
 
 
