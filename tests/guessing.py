@@ -27,7 +27,7 @@ _MODEL: list[bytes] = []
 
 
 def plain_photo(gender: str, age: float, *, side: int = 48) -> Pixels:
-    """RGB pixels of which the model says that gender, with certainty, and very nearly that age."""
+    """RGB pixels of which the model says that gender, with certainty, and very nearly that age, up to 70 years."""
     bright = age * 3
     most, least = min(255.0, 1.4 * bright), 0.6 * bright
     middle = 3 * bright - most - least

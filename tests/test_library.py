@@ -196,7 +196,7 @@ def test_nothing_is_written_where_something_is_wrong(drawn_dataset: Path, tmp_pa
     with pytest.raises(UsageError, match="lies inside"):
         thirtyfold.write(samples, drawn_dataset / "images" / "out")
     with pytest.raises(UsageError, match="one of labelme"):
-        thirtyfold.write(samples, tmp_path / "out", format="dicom")
+        thirtyfold.write(samples, tmp_path / "out", format="crayon")
     with pytest.raises(DataError, match="no photo"):
         thirtyfold.write([], tmp_path / "out")
     with pytest.raises(ImageError, match=r"is 320x240, but its sample says 640x240"):
@@ -229,7 +229,7 @@ def test_errors_of_read_say_what_was_expected(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such dataset"):
         thirtyfold.read(tmp_path / "nowhere")
     with pytest.raises(UsageError, match="one of labelme, coco"):
-        thirtyfold.read(tmp_path, format="dicom")
+        thirtyfold.read(tmp_path, format="crayon")
     (tmp_path / "bad.jpg").write_bytes(b"no picture")
     with pytest.raises(ImageError, match="not a picture"):
         thirtyfold.read(tmp_path / "bad.jpg")

@@ -121,7 +121,7 @@ def _filled(
 def _circle(canvas: Pixels, annotation: Annotation, ink: Color, thickness: int) -> None:
     import cv2
 
-    left, top, right, _ = annotation.box_xyxy
+    left, _, right, _ = annotation.box_xyxy
     centre = annotation.points[0]
     cv2.circle(canvas, (round(centre[0]), round(centre[1])), round((right - left) / 2), ink, thickness, cv2.LINE_AA)
 

@@ -94,7 +94,7 @@ def _as(kind: type[_Options], keywords: Any) -> _Options:
 def read(path: str | Path, *, format: str | None = None) -> list[Sample]:  # noqa: A002 - the field's word
     """The photos of a folder, a label file or one photo, with their labels, sorted by name.
 
-    ``format`` is one of labelme, coco, yolo, voc, masks, folders, imglab; left out, the files show it. A folder
+    ``format`` is one of labelme, coco, yolo, voc, masks, folders, imglab, dicom; left out, the files show it. A folder
     of photos without any labels is read too: ``annotations`` is ``None`` for a photo nobody has labelled, ``()``
     for one that a person found empty. Nothing is left out silently: the first photo or label that can't be read
     is raised (:class:`DataError`), :class:`UsageError` where there is no dataset or its format can't be told.

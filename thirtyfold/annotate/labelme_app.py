@@ -226,7 +226,7 @@ def _say_how(
             which += f" and {machine_made} with boxes that a model drew"
     progress.say(f"labelme {labelme.version} opens with {which}.")
     if outlines:
-        progress.say("  P      draw an outline: click from corner to corner, and the first one again (or twice) to close it")
+        progress.say("  P      draw an outline: click from corner to corner, and the first one again to close it")
     progress.say("  R      draw a rectangle: click one corner, then the opposite one")
     if len(options.labels) == 1:
         progress.say(f"  click `{options.labels[0]}` in the label list once, and no more questions are asked")

@@ -7,7 +7,6 @@ cannot be right is refused by file and line.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -168,14 +167,16 @@ def _from_label_files(dataset: Dataset, paths: Sequence[Path]) -> Iterator[Given
         label_path = dataset.label_path(path)
         if not label_path.exists():
             continue
-        with contextlib.suppress(LabelError):  # whoever reads the labels themselves says so
+        try:
             label_file = labelme_json.read(label_path)
-            if is_machine_made(label_file):
-                continue
-            pairs = [pair for tag in label_file.tags if (pair := head_and_value(tag))]
-            stated = label_file.extra.get(_KEY, {})
-            for head, text in [*pairs, *_stated(stated, label_path)]:
-                yield Given(photo=path.name, head=head, text=text, path=label_path)
+        except LabelError:
+            continue  # whoever reads the labels themselves says so
+        if is_machine_made(label_file):
+            continue
+        pairs = [pair for tag in label_file.tags if (pair := head_and_value(tag))]
+        stated = label_file.extra.get(_KEY, {})
+        for head, text in [*pairs, *_stated(stated, label_path)]:
+            yield Given(photo=path.name, head=head, text=text, path=label_path)
 
 
 def _stated(raw: Any, label_path: Path) -> Iterator[tuple[str, str]]:

@@ -30,10 +30,11 @@ class LiveOptions:
 
     ``fast`` reads a file as fast as the model goes, every frame. ``track``: boxes are steadied and objects have
     identities. ``then`` is a second model (as ``open_detector`` takes it) for each object found, ``colors`` are RGB
-    by label where the usual ones are not wanted, ``opacity`` is that of filled outlines. ``blur`` makes objects unrecognisable on every picture that leaves
-    the program; ``keep_originals`` allows the C key and ``crops`` nevertheless. ``crops`` is a folder for cut-outs, ``count`` a CSV file, with ``zones`` and
-    ``lines`` like ``door=0.1,0.2,0.5,0.9``. ``on_detect`` is a program and its arguments, started every
-    ``on_detect_every`` seconds at most.
+    by label where the usual ones are not wanted, ``opacity`` is that of filled outlines. ``blur`` makes objects
+    unrecognisable on every picture that leaves the program; ``keep_originals`` allows the C key and ``crops``
+    nevertheless. ``crops`` is a folder for cut-outs, ``count`` a CSV file, with ``zones`` and ``lines`` like
+    ``door=0.1,0.2,0.5,0.9``. ``on_detect`` is a program and its arguments, started every ``on_detect_every`` seconds
+    at most.
 
     For ``web``: the address to listen at (``port`` is ``None`` for 8765 or, if that is taken, any
     free one), other names that this machine is reached by, and the certificate and its key for https.

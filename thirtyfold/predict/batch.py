@@ -108,7 +108,7 @@ class PredictResult:
                 box = ", ".join(f"{value:.0f}" for value in annotation.box_xyxy)
                 verdict = verdict_of(annotation)
                 score = annotation.score if verdict is None else verdict.score
-                areas = [f"{value:,.4g}" if value < 1e4 else f"{value:,.0f}" for value in self._area(annotation).values()]
+                areas = [f"{area:,.4g}" if area < 1e4 else f"{area:,.0f}" for area in self._area(annotation).values()]
                 row = (str(sample.image_path), full_label(annotation), f"{score or 0:.2f}", box)
                 rows.append((*row, *((areas or [""])[-1:] if self._outlined else [])))
             if not sample.annotations:
@@ -209,13 +209,10 @@ def predict_paths(
     if answers.csv is not None:
         write_csv(answers.csv, samples, answers.top)
         progress.say(f"{len(samples)} pictures are in {answers.csv}")
-    if saver is not None:
-        progress.say(f"{len(saver.written)} pictures with their boxes are in {save_dir}")
-    if masks is not None:
-        progress.say(f"{len(masks.written)} masks are in {masks.folder}; its {LABELMAP} names their numbers")
     if cutter is not None:
         cutter.close()
-        progress.say(f"{len(cutter.written)} objects are cut out in {cutter.folder}")
+    for line in _told(saver, masks, cutter):
+        progress.say(line)
     return PredictResult(
         samples=tuple(samples),
         problems=tuple(problems),
@@ -226,6 +223,18 @@ def predict_paths(
         top=answers.top,
         steps=tuple(steps) if answers.debug else (),
     )
+
+
+def _told(saver: Saver | None, masks: MaskFolder | None, cutter: CropFolder | None) -> list[str]:
+    """What was written, and where it is."""
+    said = []
+    if saver is not None:
+        said.append(f"{len(saver.written)} pictures with their boxes are in {saver.folder}")
+    if masks is not None:
+        said.append(f"{len(masks.written)} masks are in {masks.folder}; its {LABELMAP} names their numbers")
+    if cutter is not None:
+        said.append(f"{len(cutter.written)} objects are cut out in {cutter.folder}")
+    return said
 
 
 def find_pictures(sources: Sequence[Path], *, save_dir: Path | None = None) -> list[Picture]:
@@ -253,16 +262,16 @@ class Saver:
 
     def __init__(self, folder: Path, originals: set[Path]) -> None:
         self.written: list[Path] = []
-        self._folder = folder
+        self.folder = folder
         self._taken = set(originals)
 
     def save(self, relative: Path, pixels: Pixels) -> Path:
         """Write RGB ``pixels`` under ``relative``, as .jpg, and return where."""
-        path = self._folder / relative.with_suffix(".jpg")
+        path = self.folder / relative.with_suffix(".jpg")
         number = 1
         while path.resolve() in self._taken or (path.exists() and not _is_ours(path)):
             number += 1
-            path = self._folder / relative.with_name(f"{relative.stem}-{number}.jpg")
+            path = self.folder / relative.with_name(f"{relative.stem}-{number}.jpg")
         self._taken.add(path.resolve())
         files.write_bytes(path, _marked(encode_jpeg(pixels)), durable=False)
         self.written.append(path)

@@ -175,7 +175,7 @@ class RecognizeExam(PhotoExam):
                     note=f"Half of everybody's photos enrolled, the other half asked, in {HALVES} random halves. "
                     "Rank 1: the nearest person is the right one. Named: at the threshold, cosine "
                     f"{faces.threshold:.3f}, with a fifth of the people left out. Those are strangers; the share of "
-                    "their photos that got no name is *unknown*. TAR is the share of pairs of one person that is "
+                    "their photos that got no name is called unknown. TAR is the share of pairs of one person that is "
                     f"accepted where 1 % (0.1 %) of the pairs of two people are.{rest} {trained} of "
                     f"{figures['people']} people were trained on.",
                 )
