@@ -69,7 +69,7 @@ def test_the_command_shows_finders_side_by_side_and_writes_a_report_with_picture
     assert sum(row[-1] for row in haar["confusion"]["counts"]) == 3 - haar["objects_found"]
     assert result["margin_share"] == 0.05
     page = (tmp_path / "out" / "report.html").read_text()
-    for expected in ("Finders side by side", "haar: the photos with the most errors", "16 to 31 px", "not found"):
+    for expected in ("Finders side by side", "haar: the photos with the most errors", "64 px and more", "not found"):
         assert expected in page
     assert {path.name for path in (tmp_path / "out" / "plots").iterdir()} == {"fates.png", "worst-2.png"}
 

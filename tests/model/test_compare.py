@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -116,7 +117,8 @@ def test_the_page_of_classifiers_shows_what_each_mistakes_and_speaks_of_no_boxes
     assert page.count("data:image/png;base64,") == 2
     assert "Accuracy on the test photos" in page
     assert "to the answer" in page
-    assert not any(word in page for word in ("IoU", "boxes", "AP50"))
+    words = re.sub(r"base64,[^\"]*", "", page)
+    assert not any(word in words for word in ("IoU", "boxes", "AP50"))
 
 
 def classified(folder: Path) -> Trial:

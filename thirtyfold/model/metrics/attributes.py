@@ -78,14 +78,15 @@ def head_figures(one: HeadAnswers, sessions: Sequence[str | None], scale: Scale 
         return {"photos": 0}
     known = np.nonzero(one.known)[0]
     its_sessions = [sessions[int(index)] for index in known]
-    if one.head.classes:
-        return _class_figures(one, known, its_sessions)
+    if one.probabilities is not None:
+        return _class_figures(one, one.probabilities[known], known, its_sessions)
     return _number_figures(one, known, its_sessions, scale)
 
 
-def _class_figures(one: HeadAnswers, known: NDArray[np.intp], sessions: Sequence[str | None]) -> dict[str, Any]:
-    assert one.probabilities is not None
-    truths, probabilities = one.truths[known].astype(np.int64), one.probabilities[known]
+def _class_figures(
+    one: HeadAnswers, probabilities: NDArray[np.float32], known: NDArray[np.intp], sessions: Sequence[str | None]
+) -> dict[str, Any]:
+    truths = one.truths[known].astype(np.int64)
     intervals = bootstrap_figures(sessions, lambda weights: drawn_figures(weights, truths, probabilities))
     most = np.bincount(truths, minlength=len(one.head.classes)).max()
     return {

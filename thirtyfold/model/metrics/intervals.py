@@ -76,8 +76,8 @@ def bootstrap_figures(
 ) -> Intervals:
     """Intervals of any figures of photos, whose ``sessions`` are given.
 
-    ``level`` is how often an interval is to hold the truth. ``figures_of`` takes how often each photo counts in each draw, (draws, photos), to the figures of the draws,
-    (draws,) by name; not a number where a draw has none.
+    ``level`` is how often an interval is to hold the truth. ``figures_of`` takes how often each photo counts in each
+    draw, (draws, photos), to the figures of the draws, (draws,) by name; not a number where a draw has none.
     """
     import numpy as np
 
@@ -152,7 +152,7 @@ def _precisions(weights: NDArray[np.float64], hits: Sequence[Hits]) -> dict[str,
 
 
 def _bounds(values: NDArray[np.float64], groups: int, level: float = LEVEL) -> tuple[float, float] | None:
-    """The middle ``level`` of the draws that have the figure at all; the rule of three where all are 0, or all are 1."""
+    """The middle ``level`` of the draws that have the figure; the rule of three where all are 0, or all are 1."""
     import numpy as np
 
     known = values[~np.isnan(values)]

@@ -125,8 +125,8 @@ def _of_heads(heads: Mapping[str, Mapping[str, Any]], name: str) -> Table:
     note = (
         "MAE: the mean of how far an answer is off, whichever way. The last column is what an answer reaches that "
         "looks at no photo: the class that is most frequent here, or the mean of the training photos. In small: 95 % "
-        "intervals. Quality, above, is the mean over what is known of a photo: 1 for the right class, and for a number 1 "
-        "less its error in spreads (standard deviations) of the training photos, 0 at least."
+        "intervals. Quality, above, is the mean over what is known of a photo: 1 for the right class, and for a number "
+        "1 less its error in spreads (standard deviations) of the training photos, 0 at least."
     )
     columns = ("head", "photos", "", "", "without looking")
     return Table(title=f"By head: {name}", columns=columns, rows=rows, note=note)
