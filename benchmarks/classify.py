@@ -24,8 +24,10 @@ from typing import Any
 from thirtyfold.console import Terminal
 from thirtyfold.datasets.formats.convert import convert
 from thirtyfold.datasets.formats.convert_options import ConvertOptions
+from thirtyfold.datasets.split import read_split, write_split
 from thirtyfold.datasets.split_options import SplitOptions
 from thirtyfold.datasets.split_plan import split_dataset
+from thirtyfold.datasets.val_part import split_off_val
 from thirtyfold.workspace import Dataset
 
 # Sides of the input, and what is compared at each. 128 px is what tutorials scale their photos to. On the validation
@@ -65,8 +67,6 @@ def compare_starts(source: Path, workdir: Path, seeds: int) -> dict[str, Any]:
     from thirtyfold.model.options import TrainOptions
 
     dataset = imported(source, workdir)
-    # Its own test part stays; validation photos are taken from the others.
-    split_dataset(dataset, SplitOptions())
     tables = {}
     for size, backbones in STUDIES:
         train = TrainOptions(task="classify", size=size, alpha=0.35, epochs=30, patience=10, fine_tune="never")
@@ -116,6 +116,9 @@ def imported(source: Path, workdir: Path) -> Dataset:
     target = workdir / source.name
     if not target.exists():
         convert(source, target, ConvertOptions(to="labelme", from_="folders"), progress=Terminal())
+        # Its own test part stays; validation photos are taken from the others.
+        split = read_split(Dataset(target))
+        write_split(Dataset(target), split_off_val(Dataset(target), split, SplitOptions(), progress=Terminal()))
     return Dataset(target)
 
 
