@@ -43,12 +43,13 @@ def draw_annotations(
     texts: Sequence[str] | None = None,
     opacity: float = 0.0,
     ink_of: Callable[[str], Color] = color_of,
+    clear_above: int = 0,
 ) -> Pixels:
     """A copy of RGB ``pixels`` (height, width, 3) with outlines on it, and labels and scores if ``names``.
 
     ``texts``, one an annotation, stand there instead of label and score. Polygons and circles are filled with their
     colour, 0 (not at all) to 1 (nothing is seen through it) ``opacity``. ``ink_of`` says the colour of a label where
-    ``color`` is not the one for all.
+    ``color`` is not the one for all. No text stands in the ``clear_above`` uppermost rows.
     """
     solid = opacity > 0 and any(annotation.kind in ("polygon", "circle") for annotation in annotations)
     canvas = _filled(pixels, annotations, color, opacity, ink_of) if solid else pixels.copy()
@@ -60,7 +61,8 @@ def draw_annotations(
             continue
         left, top, _, _ = annotation.box_xyxy
         text = _text(annotation) if texts is None else texts[index]
-        draw_text(canvas, text, (round(left), round(top) - 2 * thickness), background=ink, scale=thickness / 4)
+        at = (round(left), round(top) - 2 * thickness)
+        draw_text(canvas, text, at, background=ink, scale=thickness / 4, clear_above=clear_above)
     return canvas
 
 
@@ -69,9 +71,18 @@ def _text(annotation: Annotation) -> str:
 
 
 def draw_text(
-    canvas: Pixels, text: str, left_bottom: tuple[int, int], *, background: Color = (0, 0, 0), scale: float = 0.5
+    canvas: Pixels,
+    text: str,
+    left_bottom: tuple[int, int],
+    *,
+    background: Color = (0, 0, 0),
+    scale: float = 0.5,
+    clear_above: int = 0,
 ) -> None:
-    """Write ``text`` onto ``canvas`` **in place**, on a filled strip, moved inside the picture."""
+    """Write ``text`` onto ``canvas`` **in place**, on a filled strip, moved inside the picture.
+
+    And out of its ``clear_above`` uppermost rows.
+    """
     import cv2
 
     scale = max(scale, 0.4)
@@ -80,7 +91,7 @@ def draw_text(
     stroke = max(1, round(2 * scale))
     (width, height), baseline = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, stroke)
     x = max(0, min(left_bottom[0], canvas.shape[1] - width - 4))
-    y = max(height + baseline, min(left_bottom[1], canvas.shape[0] - 2))
+    y = max(height + baseline + clear_above, min(left_bottom[1], canvas.shape[0] - 2))
     cv2.rectangle(canvas, (x, y - height - baseline), (x + width + 4, y + 2), background, cv2.FILLED)
     ink = (0, 0, 0) if _luminance(background) > _HALFWAY else (255, 255, 255)
     cv2.putText(canvas, text, (x + 2, y - baseline // 2), cv2.FONT_HERSHEY_SIMPLEX, scale, ink, stroke, cv2.LINE_AA)

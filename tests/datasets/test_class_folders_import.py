@@ -128,6 +128,22 @@ def test_a_given_test_part_stays_and_val_is_taken_from_the_train_part(tmp_path: 
     assert GIVEN_TEST not in read_split(dataset).options
 
 
+def test_a_given_test_part_stays_for_who_converts_and_splits_by_hand(tmp_path: Path, source: Path) -> None:
+    counts = {"train/cat": 8, "train/dog": 8, "test/cat": 3, "test/dog": 3}
+    parted = write_class_folders(tmp_path / "parted", counts)
+    with pytest.raises(SystemExit) as done:
+        cli.main(["convert", str(parted), "mine", "--to", "labelme"])
+    assert not done.value.code
+    test = {name for name, part in read_split(Dataset(Path("mine"))).parts.items() if part == "test"}
+    assert len(test) == 6
+    split_dataset(Dataset(Path("mine")), SplitOptions(val=0.25))
+    again = read_split(Dataset(Path("mine")))
+    assert {name for name, part in again.parts.items() if part == "test"} == test
+    assert "val" in again.parts.values()
+    split_dataset(Dataset(Path("mine")), SplitOptions(new_test=True))
+    assert {name for name, part in read_split(Dataset(Path("mine"))).parts.items() if part == "test"} != test
+
+
 def test_a_picture_on_both_sides_of_the_given_parts_is_said_to_leak(tmp_path: Path, source: Path) -> None:
     parted = write_class_folders(tmp_path / "parted", {"train/cat": 8, "train/dog": 8, "test/cat": 3, "test/dog": 3})
     shutil.copy(parted / "test/cat/cat_200.jpg", parted / "train/cat/twin.jpg")

@@ -38,6 +38,16 @@ def test_box_and_numbers_are_drawn_on_a_copy() -> None:
     assert (drawn[430:] == 90).all()
 
 
+def test_what_is_said_of_the_whole_picture_stands_below_the_numbers() -> None:
+    pixels = np.full((480, 640, 3), 90, np.uint8)
+    whole = track(1, (0, 0, 640, 480))
+    ink = np.array(color_of("face"))
+    (row, *_) = np.nonzero((draw_live(pixels, [whole], NUMBERS)[:, 20:60] == ink).all(axis=(1, 2)))[0]
+    # Without them the label is at the very top; with them it begins where their line ends.
+    assert (draw_live(pixels, [whole], None)[4:10, 20:60] == ink).any()
+    assert 18 <= row < 40
+
+
 def test_notes_stand_in_the_middle_and_at_the_bottom_and_nothing_costs_nothing() -> None:
     pixels = np.full((480, 640, 3), 90, np.uint8)
     assert draw_notes(pixels, "", "") is pixels

@@ -59,17 +59,18 @@ def draw_live(
     of filled outlines.
     """
     numbered = numbered and len(tracks) > 1
+    lines = [] if numbers is None else wrapped(numbers.parts(), pixels.shape[1])
     canvas = draw_annotations(
         pixels,
         [in_its_colour(track.annotation) for track in tracks],
         texts=[caption(track.detected, number=track.id if numbered else None) for track in tracks],
         ink_of=ink_of,
         opacity=opacity,
+        clear_above=len(lines) * _line_height(pixels.shape[1]),
     )
     if tally is not None:
         _draw_places(canvas, tally)
-    if numbers is not None:
-        _write_lines(canvas, wrapped(numbers.parts(), canvas.shape[1]), first_row=0)
+    _write_lines(canvas, lines, first_row=0)
     return canvas
 
 

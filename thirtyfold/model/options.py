@@ -191,8 +191,8 @@ class TrainOptions:
         if self.backbone not in known:
             if self.backbone in POOLED_BACKBONES:
                 raise UsageError(
-                    f"--backbone {self.backbone}: gives one vector a photo, and --task {self.task} looks at places; one "
-                    f"of {', '.join(BACKBONES)} was expected"
+                    f"--backbone {self.backbone}: gives one vector a photo, and --task {self.task} looks at places; "
+                    f"one of {', '.join(BACKBONES)} was expected"
                 )
             if self.backbone.startswith("convnext"):
                 raise UsageError(

@@ -20,7 +20,7 @@ from thirtyfold.datasets.formats.image_files import ImageIndex, size_as_stated
 from thirtyfold.datasets.formats.label_set import PARTS, Entry, LabelSet, classes_of
 from thirtyfold.datasets.labelme_json import LabelFile
 from thirtyfold.datasets.machine_made import is_machine_made
-from thirtyfold.datasets.split import Split
+from thirtyfold.datasets.split import GIVEN_TEST, Split
 from thirtyfold.datasets.unlabelled import as_unlabelled, is_unlabelled, without_mark
 from thirtyfold.errors import FileDataError, ImageError, LabelError
 from thirtyfold.sample import Sample
@@ -227,6 +227,8 @@ def _split(label_set: LabelSet) -> Split:
         how="as the converted dataset had it",
         leak_free=known and all(len(parts_of) == 1 for parts_of in sides.values()),
         note="" if known else "The parts came with the dataset; whether they share sessions is not known",
+        # Others compare themselves on a test part that was published; `split` keeps it unless it is asked not to.
+        options={GIVEN_TEST: True} if not known and "test" in parts.values() else {},
     )
 
 
