@@ -7,8 +7,8 @@ lines across the forehead, gender in the length of the hair. Split by person, tr
 once a seed. Beside each error stands what always saying the mean of the training photos reaches.
 
 Real (with ``--data``, a folder a person): the age of ten well-known men by the year they were born in; the photos are
-of about 2002. Five times eight of them train, of which one validates, and two are judged, so that everybody is judged
-once by a model that has never seen them. Ten people are few: the interval, by bootstrap over people, says how few.
+of about 2002. Five times seven of them train, one validates and two are judged, so that everybody is judged once by a
+model that has never seen them. Ten people are few: the interval, by bootstrap over people, says how few.
 """
 
 from __future__ import annotations

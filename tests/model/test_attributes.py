@@ -19,10 +19,11 @@ from tests.guessing import HOSTILE, plain_photo, write_guessing_run
 from thirtyfold.augment.online import augmenter_of
 from thirtyfold.augment.options import AugmentOptions
 from thirtyfold.augment.writer import augment_dataset
+from thirtyfold.cli import main
 from thirtyfold.datasets import labelme_json
 from thirtyfold.datasets.split import Split, write_split
 from thirtyfold.datasets.unlabelled import as_unlabelled
-from thirtyfold.errors import DataError, LabelError, UsageError
+from thirtyfold.errors import DataError, LabelError, ModelError, UsageError
 from thirtyfold.images import write_jpeg
 from thirtyfold.model import attributes
 from thirtyfold.model.contest import evaluate
@@ -199,6 +200,24 @@ def test_a_table_of_wrong_columns_is_refused(dataset: Dataset, tmp_path: Path, t
         gather(dataset, replace(OPTIONS, attributes=str(path)), SILENT)
 
 
+def test_the_command_line_says_in_a_sentence_what_is_wrong(
+    dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "ages.csv"
+    path.write_text("image,age,tooth\na.jpg,thirty,4\n")
+    train_it = ["train", str(dataset.root), "--task", "attributes", "--backbone", "scratch", "--runs", str(tmp_path)]
+    for options, code, text in (
+        ([*train_it, "--attributes", str(path)], 4, f"{path}: line 2: age 'thirty' is not a number"),
+        ([*train_it, "--attributes-from-name", "{age}"], 4, "a.jpg: age 'a' is not a number"),
+        ([*train_it, "--numbers", "tooth"], 4, "no photo has labels yet"),
+        (["train", str(dataset.root), "--numbers", "tooth"], 2, "take --task attributes"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(options)
+        assert ended.value.code == code
+        assert text in capsys.readouterr().err
+
+
 def test_validation_photos_that_say_nothing_choose_no_epoch(dataset: Dataset) -> None:
     write_table(dataset, {"i": "male,", "j": "female,"})
     told = Heard()
@@ -311,6 +330,13 @@ def test_quality_counts_the_heads_that_are_known(guesses: tuple[Dataset, Path]) 
     assert EXAM.quality(outputs, known(age=40.0), artifact) == 0.5
     assert EXAM.quality(outputs, known(age=90.0), artifact) == 0
     assert EXAM.quality(outputs, known(), artifact) is None
+
+
+@pytest.mark.parametrize("scales", [[1, 2], {"age": 3}, {"age": ["a", "b"]}, {"age": [40, 0]}, {"age": [1, "nan"]}])
+def test_scales_that_make_no_sense_are_refused(guesses: tuple[Dataset, Path], scales: Any) -> None:
+    artifact = replace(load(guesses[1]).artifact, decoder_options={"scales": scales})
+    with pytest.raises(ModelError, match="train again"):
+        EXAM.units(artifact)
 
 
 def test_forms_may_differ_by_a_share_of_the_spread(guesses: tuple[Dataset, Path]) -> None:

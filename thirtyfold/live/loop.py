@@ -42,7 +42,7 @@ from thirtyfold.live.stats import LiveResult, LiveStats
 from thirtyfold.live.video import VideoFile
 from thirtyfold.live.view import Command, HideLabels, LiveState, Request, SetPaused, SetThreshold, View
 from thirtyfold.live.window import Window
-from thirtyfold.predict.chain import all_labels, full_label, verdict_labels
+from thirtyfold.predict.chain import all_labels, full_label, labels_of_model, verdict_labels
 from thirtyfold.predict.detectors import Detector, Model
 from thirtyfold.predict.label_colors import colors_for
 from thirtyfold.predict.track import Track
@@ -377,7 +377,7 @@ class _Live:
         return LiveState(
             source=self.camera.name,
             model=str(self.model),
-            classes=self.predictor.classes,
+            classes=labels_of_model(self.predictor),
             fps=numbers.fps,
             age_ms=numbers.age_ms,
             lag_ms=numbers.lag_ms,

@@ -181,8 +181,12 @@ class TrainOptions:
             _one_of("--prepare", step, STEPS)
         if len(set(self.prepare)) < len(self.prepare):
             raise UsageError(f"--prepare {','.join(self.prepare)}: each was expected once")
-        if (self.attributes or self.attributes_from_name) and self.task != "attributes":
-            raise UsageError(f"--attributes, --attributes-from-name: not for --task {self.task}; take --task attributes")
+        its = (self.attributes, self.attributes_from_name, self.number_heads, self.class_heads)
+        if any(its) and self.task != "attributes":
+            raise UsageError(
+                f"--attributes, --attributes-from-name, --numbers, --classes: not for --task {self.task}; take "
+                "--task attributes"
+            )
         if self.prepare and self.task not in WITH_PREPARED:
             raise UsageError(f"--prepare: not for --task {self.task}; photos are fed to it as they are")
 

@@ -13,7 +13,7 @@ from thirtyfold.live.stats import Histogram, LiveResult, LiveStats
 from thirtyfold.live.view import Command, LiveState
 from thirtyfold.live.web.browser_cameras import Answered, BrowserCameras
 from thirtyfold.live.web.view import WebView
-from thirtyfold.predict.chain import all_labels, full_label, verdict_labels
+from thirtyfold.predict.chain import all_labels, full_label, labels_of_model, verdict_labels
 from thirtyfold.predict.detectors import Detector, Model
 from thirtyfold.predict.label_colors import LabelColors, colors_for
 from thirtyfold.progress import Progress
@@ -106,7 +106,7 @@ class _Run:
         return LiveState(
             source=f"{cameras} camera{'' if cameras == 1 else 's'}",
             model=str(model),
-            classes=detector.classes,
+            classes=labels_of_model(detector),
             fps=self.stats.recent_fps,
             age_ms=self.stats.recent_age_ms,
             lag_ms=0.0,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thirtyfold.errors import FileDataError
+from thirtyfold.errors import FileDataError, ModelError
 from thirtyfold.model.exams.base import Examined, Part
 from thirtyfold.model.exams.photo import PhotoExam, Sections, judged_outputs, raw_outputs
 from thirtyfold.model.labelling.attributes import truth_of
@@ -254,9 +254,15 @@ def _of_head(head: Head, samples: Sequence[Sample], outputs: Sequence[Outputs]) 
 
 
 def _scales(artifact: Artifact) -> dict[str, Scale]:
-    """The scale of each number by the head's name, from the decoder's options."""
-    raw: Mapping[str, Sequence[float]] = artifact.decoder_options.get("scales", {})
-    return {name: Scale(mean=float(mean), spread=float(spread)) for name, (mean, spread) in raw.items()}
+    """The scale of each number by the head's name, from the decoder's options. Raises :class:`ModelError`."""
+    raw = artifact.decoder_options.get("scales", {})
+    try:
+        scales = {str(name): Scale(mean=float(mean), spread=float(spread)) for name, (mean, spread) in raw.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ModelError(f"model.json: its scales are no means and spreads ({error}); train again") from error
+    if bad := next((name for name, its in scales.items() if not its.spread > 0), None):
+        raise ModelError(f"model.json: the spread of {bad} must be above 0; train again")
+    return scales
 
 
 def _shortly(one: HeadAnswers) -> str:

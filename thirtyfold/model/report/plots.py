@@ -190,8 +190,8 @@ def scatter_png(points: Mapping[str, tuple[Any, Any]], title: str, unit: str, me
     size, alpha = (22, 0.75) if many <= 300 else (9, 0.4)
     for number, (name, (truths, answers)) in enumerate(points.items()):
         label = f"{_short(name)} ({len(truths)})" if name and number < _MOST_CURVES else None
-        marker = "osD^v"[number % 5]
-        axes.scatter(truths, answers, s=size, alpha=alpha, linewidths=0, color=_color(number), marker=marker, label=label)
+        look = {"color": _color(number), "marker": "osD^v"[number % 5], "alpha": alpha}
+        axes.scatter(truths, answers, s=size, linewidths=0, label=label, **look)
     said = f", {unit}" if unit else ""
     axes.set(xlabel=f"{_short(title)}{said}: truth", ylabel=f"answer{said}", xlim=ends, ylim=ends, aspect="equal")
     if any(points):
