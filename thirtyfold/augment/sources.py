@@ -10,9 +10,8 @@ from thirtyfold.datasets import augmented, labelme_json
 from thirtyfold.datasets.attribute_options import AttributeOptions
 from thirtyfold.datasets.attributes import read_attributes
 from thirtyfold.datasets.samples import labelled_sample, read_sample
-from thirtyfold.datasets.split import Split, parse_split, read_split, write_split
-from thirtyfold.datasets.split_options import SplitOptions
-from thirtyfold.datasets.split_plan import plan_split
+from thirtyfold.datasets.split import Split, parse_split
+from thirtyfold.datasets.split_plan import split_or_make_one
 from thirtyfold.datasets.storage import Folder, LocalFolder, RemoteFolder
 from thirtyfold.errors import DataError, FileDataError, ImageError, SplitError
 from thirtyfold.images import is_image, size_of
@@ -41,7 +40,7 @@ class Source:
 
 def local_source(dataset: Dataset, progress: Progress, attributes: AttributeOptions | None = None) -> Source:
     """A dataset of this machine; splits it if nobody has. Raises :class:`SplitError` if the split is out of date."""
-    split = _split_of(dataset, progress, attributes or AttributeOptions())
+    split = split_or_make_one(dataset, attributes or AttributeOptions(), progress)
     known = read_attributes(dataset, attributes)
     samples: list[Sample] = []
     problems: list[FileDataError] = []
@@ -127,16 +126,6 @@ def _is_labelled(sample: Sample) -> bool:
 def _refuse_shared_label(path: Path, same_label: str) -> None:
     if same_label != path.name:
         raise ImageError(path, f"shares the label file of {same_label}; rename one of the two")
-
-
-def _split_of(dataset: Dataset, progress: Progress, attributes: AttributeOptions) -> Split:
-    if dataset.split_path.exists():
-        return read_split(dataset)
-    split = plan_split(dataset, SplitOptions(attributes=attributes), progress=progress)
-    write_split(dataset, split)
-    counts = ", ".join(f"{count} {part}" for part, count, *_ in split.rows())
-    progress.say(f"There was no split yet, so one was made by {split.how}: {counts}. {split.note}".rstrip())
-    return split
 
 
 def _remote_split(root: RemoteFolder, photos: list[str]) -> Split:

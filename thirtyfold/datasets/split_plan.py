@@ -15,6 +15,7 @@ from typing import Any
 
 from thirtyfold import files
 from thirtyfold.datasets import labelme_json
+from thirtyfold.datasets.attribute_options import AttributeOptions
 from thirtyfold.datasets.attributes import read_attributes
 from thirtyfold.datasets.augmented import read_manifest
 from thirtyfold.datasets.duplicates import Pair, exact_duplicates, looks_of, near_duplicates
@@ -28,6 +29,7 @@ from thirtyfold.datasets.split import (
     named_pairs,
     natural_key,
     parse_split,
+    read_split,
     write_split,
 )
 from thirtyfold.datasets.split_options import SplitOptions
@@ -64,6 +66,20 @@ def split_dataset(dataset: Dataset, options: SplitOptions, *, progress: Progress
             f"The copies in {dataset.augmented_dir} were made from another split: run `thirtyfold augment "
             f"{dataset.root}` again before you train"
         )
+    return split
+
+
+def split_or_make_one(dataset: Dataset, attributes: AttributeOptions, progress: Progress) -> Split:
+    """The split of a dataset; where nobody has divided it yet it is divided now, in the usual way, which is said.
+
+    Raises as :func:`plan_split` and :func:`read_split` do.
+    """
+    if dataset.split_path.exists():
+        return read_split(dataset)
+    split = plan_split(dataset, SplitOptions(attributes=attributes), progress=progress)
+    write_split(dataset, split)
+    counts = ", ".join(f"{count} {part}" for part, count, *_ in split.rows())
+    progress.say(f"There was no split yet, so one was made by {split.how}: {counts}. {split.note}".rstrip())
     return split
 
 

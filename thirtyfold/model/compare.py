@@ -148,7 +148,7 @@ def compare(
     from thirtyfold.model.train import import_tensorflow
 
     options_of = {name: _options(name, options.train) for name in options.backbones}
-    data = gather(dataset, options.train, progress)
+    data = gather(dataset, options.train, progress, may_split=True)
     if not data.val and not data.test:
         raise UsageError(
             f"{dataset.root}: has neither validation nor test photos to compare by; run `thirtyfold split "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from thirtyfold.datasets.augmented import read_copies, read_manifest, source_hash
 from thirtyfold.datasets.samples import read_samples
 from thirtyfold.datasets.split import Split, check_split, read_split
+from thirtyfold.datasets.split_plan import split_or_make_one
 from thirtyfold.errors import DataError, SplitError
 from thirtyfold.model.labelling.base import Labelling, load_labelling
 from thirtyfold.model.options import WITH_NEGATIVES, TrainOptions
@@ -43,19 +44,22 @@ class TrainingData:
     maker: CopyMaker | None = None
 
 
-def gather(dataset: Dataset, options: TrainOptions, progress: Progress) -> TrainingData:
-    """Read a dataset for training. Raises :class:`DataError`, :class:`SplitError`."""
+def gather(dataset: Dataset, options: TrainOptions, progress: Progress, *, may_split: bool = False) -> TrainingData:
+    """Read a dataset for training. Raises :class:`DataError`, :class:`SplitError`.
+
+    ``may_split``: where nobody has divided the photos yet, that is done now.
+    """
     labelling = load_labelling(options.task)
     photos = read_samples(dataset)
     if not photos:
         raise DataError(f"{dataset.root}: holds no photos; take some with `thirtyfold capture {dataset.root}`")
-    split = read_split(dataset)
-    for note in check_split(split, photos):
-        progress.say(note)
     # What copies were made of: a table of attributes does not change them.
     as_read = {photo.image_path.name: photo for photo in photos}
     photos = labelling.labelled(_without_machine_made(photos, dataset, progress), options, dataset)
     photos = _settle_unlabelled(photos, labelling, options, dataset)
+    split = split_or_make_one(dataset, options.attribute_options, progress) if may_split else read_split(dataset)
+    for note in check_split(split, list(as_read.values())):
+        progress.say(note)
     parts: dict[str, list[Sample]] = {"train": [], "val": [], "test": []}
     for photo in photos:
         name = photo.image_path.name

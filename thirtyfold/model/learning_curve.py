@@ -136,7 +136,7 @@ def learning_curve(
             "--learning-curve: goes on by itself, and takes its shares itself; leave out --resume, --share"
         )
     score, title, _ = load_exam(options.task).headline[0]
-    data = gather(dataset, options, progress)
+    data = gather(dataset, options, progress, may_split=True)
     part, judged = ("test", data.test) if data.test else ("val", data.val)
     if not judged:
         raise DataError(

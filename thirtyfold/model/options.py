@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
+from thirtyfold.datasets.attribute_options import AttributeOptions
 from thirtyfold.errors import UsageError
 from thirtyfold.model.applications import APPLICATIONS, near
 from thirtyfold.predict.prepare import STEPS
@@ -209,6 +211,16 @@ class TrainOptions:
         least = APPLICATIONS[self.backbone].least if self.backbone in APPLICATIONS else 32
         if self.size < least:
             raise UsageError(f"--size {self.size}: {self.backbone} takes pictures of {least} pixels a side, and more")
+
+    @property
+    def attribute_options(self) -> AttributeOptions:
+        """Where the attributes of the photos stand."""
+        return AttributeOptions(
+            table=Path(self.attributes) if self.attributes else None,
+            from_name=self.attributes_from_name,
+            numbers=self.number_heads,
+            classes=self.class_heads,
+        )
 
     @property
     def frozen_backbone(self) -> bool:

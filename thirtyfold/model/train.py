@@ -156,7 +156,7 @@ def _prepare(
     from thirtyfold.model.tasks import load_task
     from thirtyfold.model.weights import weights_path
 
-    data = gather(dataset, options, progress)
+    data = gather(dataset, options, progress, may_split=True)
     options = load_task(options.task).settle(options, data.train)
     if options.augment == "online":
         data = _augmented_online(data, options, augmenter_of, progress)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
-from thirtyfold.datasets.attribute_options import AttributeOptions
 from thirtyfold.datasets.attributes import attach, read_attributes
 from thirtyfold.datasets.split import natural_key
 from thirtyfold.datasets.whole_photo import FEW_PHOTOS, head_and_value, tag_of
@@ -29,7 +27,7 @@ def labelled(samples: Sequence[Sample], options: TrainOptions, dataset: Dataset)
     if not samples:
         return []
     # Photos to be judged on need not know everything that the training's did.
-    attributes = read_attributes(dataset, _asked(options), missing_heads="ignore")
+    attributes = read_attributes(dataset, options.attribute_options, missing_heads="ignore")
     chosen = {name for name, head in attributes.heads.items() if head.kind == "class"}
 
     def is_kept(tag: str) -> bool:
@@ -80,7 +78,7 @@ def check(
     Refused are a head of one class or of one number only, a class or a head that only val and test photos have, and
     validation photos that say nothing about any head (:class:`DataError`).
     """
-    read_attributes(dataset, _asked(options), missing_heads="ignore", progress=progress)  # for its notes
+    read_attributes(dataset, options.attribute_options, missing_heads="ignore", progress=progress)  # for its notes
     heads = heads_of(classes(train, held_out, options, dataset))
     parts = {part: [photo for photo in held_out if photo.split == part] for part in ("val", "test")}
     _refuse_untaught(heads, held_out, options, dataset)
@@ -113,15 +111,6 @@ def truth_of(sample: Sample, head: Head) -> str | float | None:
         return sample.values.get(head.name)
     found = [pair[1] for tag in sample.tags if (pair := head_and_value(tag)) and pair[0] == head.name]
     return found[0] if found else None
-
-
-def _asked(options: TrainOptions) -> AttributeOptions:
-    return AttributeOptions(
-        table=Path(options.attributes) if options.attributes else None,
-        from_name=options.attributes_from_name,
-        numbers=options.number_heads,
-        classes=options.class_heads,
-    )
 
 
 def _refuse_untaught(
