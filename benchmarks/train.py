@@ -210,7 +210,10 @@ def vgg16_times(options: argparse.Namespace) -> dict[str, float]:
     whole = TrainOptions(backbone="vgg16", heads="global", weights="none", size=size)
     one = np.zeros((_VGG_PHOTOS, 1), np.float32)
     trained = rate(
-        task.build(whole, ("face",)).model, pictures, {"scores": one, "boxes": np.zeros((_VGG_PHOTOS, 5), np.float32)}, whole
+        task.build(whole, ("face",)).model,
+        pictures,
+        {"scores": one, "boxes": np.zeros((_VGG_PHOTOS, 5), np.float32)},
+        whole,
     )
     frozen = TrainOptions(backbone="vgg16", size=size)
     network = task.build(frozen, ("face",))

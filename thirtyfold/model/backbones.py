@@ -216,6 +216,7 @@ BACKBONES: dict[str, Backbone] = {
     ),
 }
 
+
 def backbone_of(name: str) -> Backbone:
     """The backbone of a name that :class:`TrainOptions` let through: of the table, or of ``keras.applications``."""
     if name in BACKBONES:

@@ -132,9 +132,7 @@ def load_features(
     key = {"pictures": pictures_key(samples, root), "size": size, "letterbox": _LETTERBOX, **trunk.key}
     found = cache.find("features", key)
     if found is None:
-        part = load_squares(
-            samples, size, cache, root=root, progress=progress, label=label, prepare=trunk.prepare
-        )
+        part = load_squares(samples, size, cache, root=root, progress=progress, label=label, prepare=trunk.prepare)
 
         def make(folder: Path) -> Mapping[str, Any]:
             store_features(trunk.model, part.arrays[0], folder, batch=batch, progress=progress)

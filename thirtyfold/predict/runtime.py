@@ -63,9 +63,7 @@ class Predictor:
         """What the network is fed of RGB uint8 ``pixels``, uint8 (size, size, 3), and where the picture lies in it."""
         height, width = pixels.shape[:2]
         square, scale, offset_xy = prepared_square(pixels, self.artifact.size, self.artifact.prepare)
-        return square, Placement(
-            size=self.artifact.size, scale=scale, offset_xy=offset_xy, image_wh=(width, height)
-        )
+        return square, Placement(size=self.artifact.size, scale=scale, offset_xy=offset_xy, image_wh=(width, height))
 
     def decode(
         self, outputs: Mapping[str, Array], placement: Placement, *, threshold: float | None = None
