@@ -48,8 +48,8 @@ def export_model(
     ``artifact`` says what the model is; its forms and metrics are still missing. ``int8`` is ``dynamic`` or
     ``full``, as suits the backbone; ``exam`` is how a model of the task is judged. The comparison is on ``val``;
     without any on photos of ``train``, and then float runs. Of a form that can't be made, or is far from Keras,
-    ``progress`` hears; only ``model.keras`` and ``model.tflite`` have to be there. Raises :class:`DataError` and :class:`UsageError`
-    if a folder can't be written: the trained weights stay, and ``train --resume`` goes on here.
+    ``progress`` hears; only ``model.keras`` and ``model.tflite`` have to be there. Raises :class:`DataError` and
+    :class:`UsageError` if a folder can't be written: the trained weights stay, and ``train --resume`` goes on here.
     """
     problems: list[str] = []
     made = {KERAS: make_keras(model, artifact.size)}
