@@ -1,6 +1,8 @@
 # One command each: `make demo`, `make test`. Both do their own set-up.
 SHELL := /bin/sh
 VENV ?= .venv
+# Tests of one file stay in one process, so that what it has made once serves all of them.
+WORKERS ?= 2
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export NO_ALBUMENTATIONS_UPDATE := 1
@@ -15,7 +17,7 @@ test: $(VENV)/.ready-tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 setup: $(VENV)/.ready
 setup-tests: $(VENV)/.ready-tests

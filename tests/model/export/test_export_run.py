@@ -24,6 +24,7 @@ from thirtyfold.cli import app
 from thirtyfold.errors import DataError, ModelError, UsageError
 from thirtyfold.images import letterbox
 from thirtyfold.model import detect
+from thirtyfold.model.exams.base import load_exam
 from thirtyfold.model.export import export_model, made
 from thirtyfold.model.export.afterwards import export_run
 from thirtyfold.model.options import TrainOptions
@@ -234,7 +235,8 @@ def test_a_form_that_cannot_be_made_is_said_and_the_others_are_there(
         task="detect", classes=("face",), size=32, decoder=name, decoder_options=decoder_options, forms={}
     )
     model = detect.build(options, ("a",)).model
-    exported = export_model(model, tmp_path, described, val=(), train=(), int8="full").artifact
+    exam = load_exam("detect")
+    exported = export_model(model, tmp_path, described, val=(), train=(), int8="full", exam=exam).artifact
     assert set(exported.forms) == {KERAS, LITERT, LITERT_INT8}
     assert not (tmp_path / ONNX).exists()
     unmade, too_few = exported.metrics["forms"]["problems"]
