@@ -31,7 +31,7 @@ RESULTS = ROOT / ".proof"
 PAGE = ROOT / "docs" / "proof.md"
 SHARED = Path(os.environ.get("THIRTYFOLD_SHARED", ROOT.parent / "shared"))
 DATA = SHARED / "data"
-_SHOWN_LINES = 40
+_SHOWN_LINES = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,10 +28,12 @@ def lines_of(workflow: Any, job: str | None = None) -> list[str]:
 
 
 def recipe(target: str) -> list[str]:
-    """The lines of a target of the Makefile, without the folder of its virtual environment."""
+    """The lines of a target of the Makefile, its variables filled in, without the folder of its virtual environment."""
+    values = dict(re.findall(r"^(\w+) \?= (.*)$", MAKEFILE, re.MULTILINE))
     block = re.search(rf"^{target}:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)
     assert block is not None, target
-    return [line.strip().removeprefix("$(BIN)/") for line in block.group(1).splitlines()]
+    lines = [line.strip().removeprefix("$(BIN)/") for line in block.group(1).splitlines()]
+    return [re.sub(r"\$\((\w+)\)", lambda found: values.get(found.group(1), found.group(0)), line) for line in lines]
 
 
 def test_it_is_read_as_github_reads_it(workflow: Any) -> None:
