@@ -87,5 +87,5 @@ def _imagenet(name: str, folder: str, *, md5: str | None) -> Download:
         what="ImageNet weights",
         digest=f"md5:{md5}" if md5 else None,
         magic=_HDF5_MAGIC,
-        otherwise="start from nothing with --weights none",
+        otherwise="train the small network with --backbone scratch, or this one from nothing with --weights none",
     )
