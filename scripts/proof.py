@@ -219,8 +219,8 @@ CLAIMS = (
     Claim(
         name="segment",
         title="Tumours in brain MRI, five folds by group",
-        says="Goal: mean Dice 0.70; beside Otsu's threshold and a U-Net from nothing. Folds that an earlier run has finished "
-        "are taken as they are: about five minutes a fold and network.",
+        says="Goal: mean Dice 0.70; beside Otsu's threshold and a U-Net from nothing. Folds that an earlier run has "
+        "finished are taken as they are: about five minutes a fold and network.",
         command=_python("benchmarks/segment.py", "{data}/brain_mri", "--work", "{work}/segment"),
         goals=(Goal(what="mean Dice", found=r"^imagenet +5 test +\d+ +(\d\.\d+)", least=0.70),),
         needs_data=True,
