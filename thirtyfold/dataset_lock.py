@@ -48,13 +48,14 @@ class Owner:
 
 
 @contextmanager
-def locked(root: Path, doing: str, *, progress: Progress = SILENT) -> Iterator[None]:
+def locked(root: Path, doing: str, *, progress: Progress = SILENT, mode: int | None = None) -> Iterator[None]:
     """Hold the folder ``root`` for writing; makes it if it is not there.
 
-    Says so where the last holder was broken off. Raises :class:`UsageError` at once where another process
-    (or another thread of this one) holds it, and where the folder can't be written or its disk knows no locks.
+    ``mode`` are the rights of the lock's file, ``None`` for the usual ones. Says so where the last holder was broken
+    off. Raises :class:`UsageError` at once where another process (or another thread of this one) holds it, and where
+    the folder can't be written or its disk knows no locks.
     """
-    held = _acquired(root, doing)
+    held = _acquired(root, doing, mode)
     owner = root / OWNER
     broken_off = read_owner(root)
     if broken_off is not None:
@@ -82,12 +83,13 @@ def read_owner(root: Path) -> Owner | None:
         return None
 
 
-def _acquired(root: Path, doing: str) -> BaseFileLock:
+def _acquired(root: Path, doing: str, mode: int | None) -> BaseFileLock:
     from filelock import FileLock, Timeout
 
     try:
         root.mkdir(parents=True, exist_ok=True)
-        held = FileLock(root / LOCK, timeout=0)
+        # Left to itself the file gets what the user's mask gives.
+        held = FileLock(root / LOCK, timeout=0) if mode is None else FileLock(root / LOCK, timeout=0, mode=mode)
         with warnings.catch_warnings():
             # Where the disk has no such call at all, filelock keeps a marker file instead, and warns of it.
             warnings.filterwarnings("ignore", message="flock not supported")

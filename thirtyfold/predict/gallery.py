@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thirtyfold import files
+from thirtyfold import dataset_lock, files
 from thirtyfold.errors import DataError, UsageError
 from thirtyfold.predict.recognizer_threshold import DEFAULT_FAR, Decision, as_mapping
 
@@ -192,26 +192,15 @@ def keep_photo(folder: Path, sha256: str, suffix: str, data: bytes) -> str:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, doing: str) -> Iterator[None]:
     """Hold the folder for writing, made if it is not there. Raises :class:`UsageError` if others hold or use it."""
-    from filelock import FileLock, Timeout
-
     if folder.is_dir() and not is_gallery(folder) and _is_used(folder):
         raise UsageError(
             f"{folder}: holds other files and is no gallery; choose another folder, like --people {folder}-gallery"
         )
     _make_private(folder)
-    held = FileLock(folder / ".lock", timeout=0, mode=0o600)
-    try:
-        held.acquire()
-    except Timeout as error:
-        raise UsageError(f"{folder}: another thirtyfold command is at work here; wait for it") from error
-    except OSError as error:
-        raise files.writing_failed(folder / ".lock", error) from error
-    try:
+    with dataset_lock.locked(folder, doing, mode=0o600):
         yield
-    finally:
-        held.release()
 
 
 def _parsed(raw: Mapping[str, Any]) -> tuple[Gallery, str]:
@@ -311,7 +300,11 @@ def _is_used(folder: Path) -> bool:
     """Whether it holds anything but what a killed first `enroll` leaves behind."""
     names = {path.name for path in folder.iterdir()}
     return any(
-        name not in (".lock", _PHOTOS) and not _NUMBERS.fullmatch(name) and not _HALF_WRITTEN.fullmatch(name)
+        name not in (dataset_lock.LOCK, dataset_lock.OWNER, _PHOTOS)
+        and not _NUMBERS.fullmatch(name)
+        and not _HALF_WRITTEN.fullmatch(name)
+        and not _NUMBERS.fullmatch(name)
+        and not _HALF_WRITTEN.fullmatch(name)
         for name in names
     )
 

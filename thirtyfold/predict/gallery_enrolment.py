@@ -119,7 +119,7 @@ def enroll(
     :class:`DataError` if no photo shows a face. The gallery is written once, when all is known.
     """
     name = check_name(name)
-    with locked(options.folder):
+    with locked(options.folder, "enroll"):
         known = read_gallery(options.folder) if is_gallery(options.folder) else None
         if known is not None:
             require_same(options.folder, known, embedder)
@@ -157,7 +157,7 @@ def forget(name: str, folder: Path, *, dry_run: bool = False) -> ForgetResult:
         photos = sum(entry.kept is not None for entry in gallery.of(name))
         return _forgotten(name, folder, gallery, rest, photos=photos, dry_run=True)
     read_gallery(folder)  # before the folder is made for its lock
-    with locked(folder):
+    with locked(folder, "forget"):
         gallery, rest = _taken_out(name, folder)
         photos = write_gallery(folder, settled_again(rest)) if rest.entries else delete_gallery(folder)
     return _forgotten(name, folder, gallery, rest, photos=photos, dry_run=False)
@@ -175,7 +175,7 @@ def change_threshold(
     """Decide by another false-accept rate, or by a cosine given by hand, from now on. Raises as :func:`enroll` does."""
     check_rates(far, threshold)
     embedder = open_its_embedder(folder, read_gallery(folder), progress)
-    with locked(folder):
+    with locked(folder, "decide"):
         gallery = _decided(read_gallery(folder), embedder, far=far, threshold=threshold)
         write_gallery(folder, gallery)
     return gallery
