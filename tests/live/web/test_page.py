@@ -64,7 +64,8 @@ def test_the_printed_link_opens_the_picture_with_its_boxes(
         expect(page.locator("#found")).to_have_text("face")
         assert page.url == f"{site.origin}/"  # the token is not in the address bar
         assert page.evaluate("document.cookie") == ""  # nor within reach of a script
-        assert float(page.locator("#fps").inner_text()) > 0
+        # The first boxes come before the first full second, whose rate is not known yet.
+        expect(page.locator("#fps")).to_have_text(re.compile(r"[1-9]"))
         expect(page.locator("#source")).to_have_text("scripted")
         shown = snapshot(page, tmp_path)
         assert shown.shape == (240, 320, 3)
@@ -109,7 +110,7 @@ def test_the_picture_moves_stands_still_in_a_pause_and_moves_again(
     with open_site() as site:
         page = open_page(site.link)
         expect(page.locator("#found")).to_have_text("face")
-        assert not np.array_equal(snapshot(page, tmp_path), snapshot(page, tmp_path))
+        wait_for(lambda: not np.array_equal(snapshot(page, tmp_path), snapshot(page, tmp_path)))
         page.keyboard.press("p")
         expect(page.locator("#held")).to_be_visible()
         page.wait_for_timeout(300)
