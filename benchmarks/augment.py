@@ -119,8 +119,8 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(dir=asked.work) as work:
         source = Path(work) / "source"
-        _collect(source / "images", asked.folder, asked.photos)
-        photos = _split(Dataset(source))
+        collect_photos(source / "images", asked.folder, asked.photos)
+        photos = put_all_into_train(Dataset(source))
         if asked.profile:
             profile(Dataset(source), asked.recipe, Path(work) / "profile")
             return
@@ -156,16 +156,16 @@ def _print_table(whole: dict[str, list[Measured]], start: dict[str, list[Measure
 
 def profile(dataset: Dataset, recipe_name: str, folder: Path) -> None:
     """Run each stage of a copy alone, over the same copies, and print its processor time."""
-    from thirtyfold.augment.engines import settle_in
+    from thirtyfold.augment.engines import tune_process
     from thirtyfold.augment.recipes import find_recipe
     from thirtyfold.augment.shrink import shrink
-    from thirtyfold.augment.transform import augment_and_count, copy_seed
+    from thirtyfold.augment.transform import copy_seed, make_copy
     from thirtyfold.datasets import labelme_json, shards
     from thirtyfold.datasets.labelme_json import LabelFile
     from thirtyfold.datasets.storage import LocalFolder
     from thirtyfold.images import encode_jpeg, read_rgb
 
-    settle_in()
+    tune_process()
     recipe, samples, copies = find_recipe(recipe_name), read_samples(dataset)[:24], 12
     photos = [read_rgb(sample.image_path) for sample in samples]
     out = LocalFolder(folder)
@@ -183,17 +183,22 @@ def profile(dataset: Dataset, recipe_name: str, folder: Path) -> None:
 
     print(f"recipe {recipe.name}, {len(asked)} copies, least of 5 rounds, processor time a copy")
     stage("read the photo, a thirtieth", lambda: [read_rgb(sample.image_path) for sample in samples], 30 * len(samples))
-    moved = stage(
+    made = stage(
         "transform pixels and shapes",
         lambda: [
-            augment_and_count(photo, sample.annotations or (), recipe, copy_seed(0, sample.image_path.name, copy))
+            make_copy(photo, sample.annotations or (), recipe, copy_seed(0, sample.image_path.name, copy))
             for photo, sample, copy in asked
         ],
     )
-    jpegs = stage("encode as JPEG 95", lambda: [encode_jpeg(pixels) for pixels, _, _ in moved])
+    jpegs = stage("encode as JPEG 95", lambda: [encode_jpeg(copy.pixels) for copy in made])
     labels = [
-        LabelFile(image_path=f"{number}.jpg", width=pixels.shape[1], height=pixels.shape[0], annotations=shapes)
-        for number, (pixels, shapes, _) in enumerate(moved)
+        LabelFile(
+            image_path=f"{number}.jpg",
+            width=copy.pixels.shape[1],
+            height=copy.pixels.shape[0],
+            annotations=copy.annotations,
+        )
+        for number, copy in enumerate(made)
     ]
     lines = stage("labels to JSON", lambda: [labelme_json.to_line(label_file) for label_file in labels])
     numbered = list(enumerate(zip(jpegs, lines, strict=True)))
@@ -208,7 +213,7 @@ def profile(dataset: Dataset, recipe_name: str, folder: Path) -> None:
     pairs = list(zip(jpegs, labels, strict=True))
     records = stage("shards: make the record", lambda: [shards.to_record(*pair) for pair in pairs])
     stage("shards: write it", lambda: [out.write("a.tfrecord", records)])
-    small = stage("shards of 224 px: scale down", lambda: [shrink(pixels, shapes, 224) for pixels, shapes, _ in moved])
+    small = stage("shards of 224 px: scale down", lambda: [shrink(copy.pixels, copy.annotations, 224) for copy in made])
     stage("shards of 224 px: encode as JPEG 95", lambda: [encode_jpeg(pixels) for pixels, _, _ in small])
 
 
@@ -245,7 +250,7 @@ def _cpu_seconds() -> float:
     return seconds
 
 
-def _split(dataset: Dataset) -> int:
+def put_all_into_train(dataset: Dataset) -> int:
     """All photos to the train part; how many there are."""
     from thirtyfold.datasets.split_options import SplitOptions
     from thirtyfold.datasets.split_plan import split_dataset
@@ -253,7 +258,7 @@ def _split(dataset: Dataset) -> int:
     return len(split_dataset(dataset, SplitOptions(val=0, test=0, group_by=".")).names("train"))
 
 
-def _collect(images: Path, folder: Path | None, count: int) -> None:
+def collect_photos(images: Path, folder: Path | None, count: int) -> None:
     from tests.drawn import draw_photo, write_label
     from thirtyfold.images import write_jpeg
 

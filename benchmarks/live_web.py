@@ -27,7 +27,7 @@ from thirtyfold.capture.frames import Frame
 from thirtyfold.images import Pixels
 from thirtyfold.live.loop import run_live
 from thirtyfold.live.options import LiveOptions
-from thirtyfold.live.stats import LiveResult
+from thirtyfold.live.result import LiveResult
 from thirtyfold.predict.detectors import Model, find_model
 from thirtyfold.progress import Silent
 

@@ -26,7 +26,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.augment import _collect, _split
+from benchmarks.augment import collect_photos, put_all_into_train
 from thirtyfold.augment.online import augmenter_of
 from thirtyfold.augment.options import AugmentOptions
 from thirtyfold.augment.writer import augment_dataset
@@ -50,8 +50,8 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
         dataset = Dataset(Path(work) / "faces")
-        _collect(dataset.root / "images", asked.folder, asked.photos)
-        photos = _split(dataset)
+        collect_photos(dataset.root / "images", asked.folder, asked.photos)
+        photos = put_all_into_train(dataset)
         print(f"{photos} photos, {photos * (asked.factor + 1):,} pictures an epoch; {asked.backbone}, {asked.size} px")
         common: dict[str, Any] = {
             "backbone": asked.backbone, "alpha": asked.alpha, "size": asked.size, "weights": asked.weights,
@@ -80,8 +80,8 @@ def _train(dataset: Dataset, options: TrainOptions, run_dir: Path) -> tuple[floa
     import_tensorflow()
     from thirtyfold.model.data import gather
     from thirtyfold.model.devices import open_devices
+    from thirtyfold.model.fit import fit
     from thirtyfold.model.online import CopyMaker
-    from thirtyfold.model.train import fit
 
     run_dir.mkdir()
     data = gather(dataset, options, SILENT)

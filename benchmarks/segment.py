@@ -39,7 +39,7 @@ from thirtyfold.datasets.samples import labels_of, read_samples
 from thirtyfold.datasets.split import Split, write_split
 from thirtyfold.images import read_rgb
 from thirtyfold.model.metrics.intervals import bootstrap_figures
-from thirtyfold.model.metrics.segmentation import image_figures, mean_dice, summary
+from thirtyfold.model.metrics.segmentation import RegionFigures, image_figures, mean_dice, summary
 from thirtyfold.model.options import TrainOptions
 from thirtyfold.sample import Sample
 from thirtyfold.workspace import Dataset
@@ -83,8 +83,13 @@ def main() -> None:
             continue
         started = time.perf_counter()
         print(f"fold {fold}: {name}", flush=True)
-        photos = run_fold(samples, groups, folds[fold], method, args, fold)
-        row = {"fold": fold, "method": name, "seconds": round(time.perf_counter() - started, 1), **photos}
+        # By slice: {"val": {slice: ...}, "test": {slice: ...}}.
+        if method == "otsu":
+            figures_by_slice = run_otsu(samples, folds[fold])
+        else:
+            figures_by_slice = run_unet(samples, groups, folds[fold], method, args, fold)
+        seconds = round(time.perf_counter() - started, 1)
+        row = {"fold": fold, "method": name, "seconds": seconds, **figures_by_slice, "group": groups}
         files.append_line(args.work / "results.jsonl", json.dumps(row))
     report(args.work, labels_of(samples), val_only=args.val_only)
 
@@ -117,19 +122,6 @@ def folds_of(groups: dict[str, str]) -> list[dict[str, str]]:
             photo: "test" if group in test else "val" if group in val else "train" for photo, group in groups.items()
         })  # fmt: skip
     return folds
-
-
-def run_fold(
-    samples: Sequence[Sample],
-    groups: dict[str, str],
-    parts: dict[str, str],
-    method: str,
-    args: argparse.Namespace,
-    fold: int,
-) -> dict[str, Any]:
-    """Figures by slice: {"val": {slice: ...}, "test": {slice: ...}, "group": {slice: ...}}."""
-    rows = run_otsu(samples, parts) if method == "otsu" else run_unet(samples, groups, parts, method, args, fold)
-    return {**rows, "group": {name: groups[name] for name in groups}}
 
 
 def run_unet(
@@ -250,8 +242,6 @@ def results(work: Path) -> list[dict[str, Any]]:
 
 
 def report(work: Path, classes: dict[str, int], *, val_only: bool) -> None:
-    from thirtyfold.model.metrics.segmentation import RegionFigures
-
     rows = results(work)
     table = []
     for method in dict.fromkeys(row["method"] for row in rows):

@@ -28,7 +28,7 @@ from thirtyfold.capture.camera import open_camera
 from thirtyfold.predict.detectors import find_model, open_detector
 from thirtyfold.predict.matching import iou
 from thirtyfold.predict.track import Tracker, TrackSettings
-from thirtyfold.sample import Annotation, BoxXyxy
+from thirtyfold.sample import Annotation, BoxXyxy, box_area
 from thirtyfold.workspace import DEFAULT_RUNS
 
 LOOKS = (1, 2, 3, 6)
@@ -102,17 +102,13 @@ def path_of(source: str, model: str) -> Path4:
     longest: Path4 = []
     while (frame := camera.read()) is not None:
         found = detector(frame.pixels)
-        box = max((annotation.box_xyxy for annotation in found), key=area, default=None)
+        box = max((annotation.box_xyxy for annotation in found), key=box_area, default=None)
         if box is None or (path and iou(path[-1][1], box) < 0.3):
             longest, path = max(longest, path, key=len), []
         if box is not None:
             path.append((frame.seconds, box))
     camera.close()
     return max(longest, path, key=len)
-
-
-def area(box_xyxy: BoxXyxy) -> float:
-    return (box_xyxy[2] - box_xyxy[0]) * (box_xyxy[3] - box_xyxy[1])
 
 
 def centre_wh(boxes_xyxy: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -76,8 +76,8 @@ def seed_road(faces: Path, options: argparse.Namespace) -> dict[str, Any]:
     from thirtyfold.datasets.pixels import read_pixels
     from thirtyfold.images import letterbox, letterbox_placement
     from thirtyfold.model.data import gather
-    from thirtyfold.model.evaluate import Judged, measure
     from thirtyfold.model.inputs import letterboxed_box
+    from thirtyfold.model.metrics.detection import Judged, measure
     from thirtyfold.model.options import TrainOptions
     from thirtyfold.predict.decoders import DECODERS, Placement
     from thirtyfold.progress import SILENT

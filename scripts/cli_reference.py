@@ -145,7 +145,9 @@ def _exit_codes() -> Iterator[str]:
 
 def _cell(text: str) -> str:
     """One line of a table: nothing that Markdown would take for its own."""
-    return re.sub(r"\s+", " ", text).strip().replace("|", "\\|").replace("<", "&lt;")
+    line = re.sub(r"\s+", " ", text).strip().replace("|", "\\|").replace("<", "&lt;")
+    # Between two underscores outside of code Markdown would print italics, and drop the underscores.
+    return "".join(part if part[:1] == "`" else part.replace("_", "\\_") for part in re.split(r"(`[^`]*`)", line))
 
 
 if __name__ == "__main__":

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from live_pictures import DESKTOP, IMAGES, live
-from playwright.sync_api import expect, sync_playwright
+from browser import IMAGES, chromium, served
+from live_pictures import DESKTOP
+from playwright.sync_api import expect
 from skimage import data
 
 from thirtyfold.images import Pixels, write_jpeg
@@ -65,21 +66,19 @@ def main() -> None:
     parser.add_argument("--then", required=True, type=Path, help="the run folder of a mask classifier")
     parser.add_argument("--model", default="yunet")
     options = parser.parse_args()
-    chromium = next(path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name)))
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as folder, chromium(camera=False) as browser:
         photo = Path(folder) / "two.jpg"
         write_jpeg(photo, pair())
         drawn = predict_paths([photo], options.model, then=options.then, save_dir=Path(folder) / "found").saved[0]
         shutil.copyfile(drawn, IMAGES / "masks.jpg")
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        with live(options.model, "browser", "--then", str(options.then)) as link:
+        then = ["--then", str(options.then)]
+        with served("live", "--model", options.model, "--source", "browser", *then) as link:
             page = browser.new_context(color_scheme="dark", **DESKTOP).new_page()
             page.goto(link, wait_until="commit")
             expect(page.locator("#threshold")).to_be_enabled(timeout=30_000)
             page.locator("#file").set_input_files(photo)
             expect(page.locator("#found")).to_contain_text("face", timeout=30_000)
             page.screenshot(path=IMAGES / "masks-web.jpg", type="jpeg", quality=85)
-        browser.close()
 
 
 if __name__ == "__main__":

@@ -8,40 +8,16 @@ dependencies and a Chromium.
 
 from __future__ import annotations
 
-import shutil
-import signal
 import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from browser import IMAGES, PHONE, THIRTYFOLD, chromium, served
+from playwright.sync_api import Browser, Page, expect
 
-from thirtyfold.capture.demo_camera import DemoCamera
-from thirtyfold.images import encode_jpeg
-
-IMAGES = Path(__file__).parents[1] / "docs" / "images"
-SEED = 2
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1180, "height": 760}}
-PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 SETTLED_MS = 700
-THIRTYFOLD = [sys.executable, "-m", "thirtyfold"]
-
-
-@contextmanager
-def served(*arguments: str) -> Iterator[str]:
-    """The link of a command's page."""
-    command = [*THIRTYFOLD, *arguments, "--view", "web", "--port", "0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
-        try:
-            assert process.stderr is not None  # noqa: S101 - for the type checker
-            yield next(line for line in process.stderr if "token=" in line).rpartition(" ")[2].strip()
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.communicate()
 
 
 def opened(browser: Browser, link: str, **options: Any) -> Page:
@@ -87,15 +63,8 @@ def review_pages(browser: Browser, folder: Path) -> None:
 
 
 def main() -> None:
-    chromium = next(path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name)))
-    arguments = ["--no-sandbox", "--disable-gpu", "--use-fake-device-for-media-stream"]
-    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as name, chromium() as browser:
         folder = Path(name)
-        camera, film = DemoCamera(SEED), folder / "camera.mjpeg"
-        frames = [frame.pixels for _ in range(120) if (frame := camera.read()) is not None]
-        film.write_bytes(b"".join(encode_jpeg(pixels, quality=90) for pixels in frames))
-        arguments += ["--use-fake-ui-for-media-stream", f"--use-file-for-fake-video-capture={film}"]
-        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
         capture_page(
             browser, folder, "live-capture.jpg", "Turn your head to the right", color_scheme="light", **DESKTOP
         )
@@ -103,7 +72,6 @@ def main() -> None:
             browser, folder, "live-capture-phone.jpg", "Turn your head to the left", color_scheme="dark", **PHONE
         )
         review_pages(browser, folder)
-        browser.close()
 
 
 if __name__ == "__main__":

@@ -31,7 +31,8 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from tests.annotate.desktop import Desktop, open_desktop, wait_for
+from tests.annotate.desktop import Desktop, open_desktop
+from tests.waiting import PATIENCE_SECONDS, wait_for
 from thirtyfold.capture.demo_camera import DemoCamera
 from thirtyfold.datasets import labelme_json
 from thirtyfold.images import Pixels, encode_jpeg, read_rgb
@@ -114,11 +115,11 @@ def capture(desktop: Desktop, folder: Path) -> Iterator[Shown]:
         asked = ["capture", str(folder / "seen"), "--source", address, "--n", "6", "--every", "0.6", "--shots", "faces"]
         with subprocess.Popen(
             [*THIRTYFOLD, *asked, "--preview"],
-            env=desktop.environ,
+            env=desktop.environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         ) as process:
-            window = wait_for("the window", lambda: _visible(desktop, process))
+            window = wait_for(lambda: _visible(desktop, process), "the window")
             before = None
             while process.poll() is None:
                 pixels = _window(desktop, window)
@@ -133,7 +134,7 @@ def capture(desktop: Desktop, folder: Path) -> Iterator[Shown]:
 def _visible(desktop: Desktop, process: subprocess.Popen[bytes]) -> str:
     if process.poll() is not None:
         sys.exit(f"capture ended with {process.returncode}")
-    return desktop.do("search", "--onlyvisible", "--name", "thirtyfold capture").strip().partition("\n")[0]
+    return desktop.xdotool("search", "--onlyvisible", "--name", "thirtyfold capture").partition("\n")[0]
 
 
 @contextmanager
@@ -185,12 +186,13 @@ def annotate(desktop: Desktop, folder: Path) -> Iterator[Shown]:
     yield from _typed(1, command)
     with subprocess.Popen(
         [*THIRTYFOLD, "annotate", str(dataset)],
-        env=desktop.environ,
+        env=desktop.environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
-        window = wait_for("labelme", lambda: [one for one in desktop.windows() if photo.name in desktop.title(one)])[0]
-        left, top, right, bottom = wait_for("the photo", lambda: _on_screen(desktop, read_rgb(photo), box))
+        windows = wait_for(lambda: [one for one in desktop.windows() if photo.name in desktop.title(one)], "labelme")
+        window = windows[0]
+        left, top, right, bottom = wait_for(lambda: _on_screen(desktop, read_rgb(photo), box), "the photo")
 
         def look(milliseconds: int) -> Shown:
             return Shown(step=1, command=command, pixels=_window(desktop, window), milliseconds=milliseconds)
@@ -199,18 +201,19 @@ def annotate(desktop: Desktop, folder: Path) -> Iterator[Shown]:
         desktop.press(window, "ctrl+r")
         desktop.click(left, top)
         for share in np.linspace(0.15, 1, 7):
-            desktop.do("mousemove", "--sync", round(left + (right - left) * share), round(top + (bottom - top) * share))
+            x, y = round(left + (right - left) * share), round(top + (bottom - top) * share)
+            desktop.xdotool("mousemove", "--sync", x, y)
             yield look(110)
         desktop.click(right, bottom)
-        dialog = wait_for("the question", lambda: [other for other in desktop.windows() if other != window])
-        desktop.do("windowfocus", "--sync", dialog[0])
-        desktop.do("type", "face")
+        dialogs = wait_for(lambda: [other for other in desktop.windows() if other != window], "the question")
+        desktop.xdotool("windowfocus", "--sync", dialogs[0])
+        desktop.xdotool("type", "face")
         yield look(600)
-        desktop.press(dialog[0], "Return")
-        wait_for("the dialog to close", lambda: desktop.windows() == [window])
+        desktop.press(dialogs[0], "Return")
+        wait_for(lambda: desktop.windows() == [window], "the dialog to close")
         yield look(1300)
         desktop.press(window, "ctrl+q")
-        process.wait(30)
+        process.wait(PATIENCE_SECONDS)
 
 
 def augment(demo: Path) -> Iterator[Shown]:
@@ -261,16 +264,16 @@ def _typed(step: int, command: str) -> Iterator[Shown]:
 
 
 def _window(desktop: Desktop, window: str) -> Pixels | None:
-    size = dict(line.split("=") for line in desktop.do("getwindowgeometry", "--shell", window).split())
+    size = dict(line.split("=") for line in desktop.xdotool("getwindowgeometry", "--shell", window).split())
     if "WIDTH" not in size:
         return None
     left, top, width, height = (int(size[name]) for name in ("X", "Y", "WIDTH", "HEIGHT"))
-    return desktop.screen_rgb()[top : top + height, left : left + width]
+    return desktop.pixels()[top : top + height, left : left + width]
 
 
 def _on_screen(desktop: Desktop, photo: Pixels, box: BoxXyxy) -> BoxXyxy | None:
     """Where a box of the photo is on the screen: the photo is looked for at every size it may have there."""
-    half = cv2.cvtColor(cv2.resize(desktop.screen_rgb(), None, fx=0.5, fy=0.5), cv2.COLOR_RGB2GRAY)
+    half = cv2.cvtColor(cv2.resize(desktop.pixels(), None, fx=0.5, fy=0.5), cv2.COLOR_RGB2GRAY)
     grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
     best = (0.0, 1.0, (0, 0))
     for scale in np.arange(0.4, 2.0, 0.01):

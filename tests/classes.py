@@ -9,21 +9,6 @@ from tests.drawn import draw_photo
 from thirtyfold.datasets import labelme_json
 from thirtyfold.datasets.unlabelled import as_unlabelled
 from thirtyfold.images import write_jpeg
-from thirtyfold.progress import Silent
-
-
-class Heard(Silent):
-    """A progress that keeps what was said."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.lines.append(text)
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.lines)
 
 
 def write_class_folders(root: Path, counts: Mapping[str, int]) -> Path:

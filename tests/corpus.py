@@ -295,6 +295,7 @@ def _broken_label_files(corpus: Corpus) -> None:
         "latin-1": good.replace(b"face", "gesicht-ä".encode("latin-1")),
         "two": good + good,
         "deep": b"[" * 200_000,
+        "deep-objects": b'{"shapes":' * 200_000,
         "huge-number": good.replace(b"10", b"1" * 5000),
         "conflict": b"<<<<<<< HEAD\n" + good,
     }.items():
@@ -322,6 +323,8 @@ def _broken_label_files(corpus: Corpus) -> None:
         "width-negative": {"imageWidth": -64},
         "height-half": {"imageHeight": 48.5},
         "height-true": {"imageHeight": True},
+        "height-nan": {"imageHeight": float("nan")},
+        "width-infinite": {"imageWidth": float("inf")},
     }.items():
         corpus.label(what, wrong, "label-broken")
 
@@ -345,6 +348,8 @@ def _broken_shapes(corpus: Corpus) -> None:
         "point-infinite": rectangle([[float("inf"), 8], [40, 36]]),
         "point-beyond-float": rectangle([[10**400, 8], [40, 36]]),
         "point-true": rectangle([[True, 8], [40, 36]]),
+        "point-far-away": rectangle([[1e12, 8], [40, 36]]),
+        "circle-far-away": rectangle([[10, 8], [1e200, 8]], shape_type="circle"),
         "one-corner": rectangle([[10, 8]]),
         "three-corners": rectangle([[10, 8], [40, 8], [40, 36]]),
         "type-number": rectangle(shape_type=4),
@@ -471,8 +476,8 @@ def _copies(corpus: Corpus) -> None:
 
 def _split(corpus: Corpus, photos: dict[str, dict[str, str]]) -> None:
     # What the next step adds belongs to it as well, or the split would be out of date for another reason.
-    photos["folder.jpg"] = {"part": "train", "session": "folder"}
-    photos["link.jpg"] = {"part": "train", "session": "link"}
+    for name in ("folder", "link", "device", "label-is-device"):
+        photos[f"{name}.jpg"] = {"part": "train", "session": name}
     split = {"format": 1, "how": "captures.jsonl", "leak_free": True, "note": "", "options": {}, "photos": photos}
     (corpus.root / "split.json").write_text(json.dumps(split), encoding="utf-8")
 
@@ -482,6 +487,11 @@ def _folders(corpus: Corpus) -> None:
     corpus.expected.append(("images/folder.jpg", "image-unreadable"))
     (corpus.images / "link.jpg").symlink_to("nowhere.jpg")
     corpus.expected.append(("images/link.jpg", "image-unreadable"))
+    (corpus.images / "device.jpg").symlink_to(os.devnull)
+    corpus.expected.append(("images/device.jpg", "image-unreadable"))
+    (corpus.images / "label-is-device.jpg").write_bytes(encode(950, "JPEG"))
+    (corpus.images / "label-is-device.json").symlink_to(os.devnull)
+    corpus.expected.append(("images/label-is-device.json", "label-not-json"))
     for below in ("old", "old/older"):
         folder = corpus.images / below
         folder.mkdir(parents=True)

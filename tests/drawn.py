@@ -12,6 +12,8 @@ from thirtyfold.datasets import labelme_json
 from thirtyfold.images import Pixels, write_jpeg
 from thirtyfold.sample import Annotation
 
+SKIN_RGB = (224, 172, 140)
+
 
 def draw_photo(seed: int, *, width: int = 320, height: int = 240, face: bool = True) -> tuple[Pixels, list[Annotation]]:
     """RGB pixels (height, width, 3) and the annotations of the one face in it, or none."""
@@ -26,7 +28,7 @@ def draw_photo(seed: int, *, width: int = 320, height: int = 240, face: bool = T
     half_height = int(half_width * 1.3)
     cx = int(random.integers(half_width + 4, width - half_width - 4))
     cy = int(random.integers(half_height + 4, height - half_height - 4))
-    cv2.ellipse(pixels, (cx, cy), (half_width, half_height), 0, 0, 360, (224, 172, 140), cv2.FILLED, cv2.LINE_AA)
+    cv2.ellipse(pixels, (cx, cy), (half_width, half_height), 0, 0, 360, SKIN_RGB, cv2.FILLED, cv2.LINE_AA)
     for side in (-1, 1):
         cv2.circle(
             pixels, (cx + side * half_width // 2, cy - half_height // 4), max(2, half_width // 6), (40, 30, 30), -1

@@ -6,24 +6,19 @@ head with a hostile name is half of that. So what it should say is known beforeh
 
 from __future__ import annotations
 
-import hashlib
-import os
-import warnings
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from thirtyfold import files
+from tests.lite import to_tflite, write_run
 from thirtyfold.images import Pixels
-from thirtyfold.predict.artifact import Artifact, FormFile, write_artifact
 from thirtyfold.predict.attribute_heads import heads_of
-from thirtyfold.predict.forms import LITERT
 
 SIZE = 32
 HOSTILE = "../<b>$x_{'label\""
 CLASSES = ("gender=female", "gender=male", "age", HOSTILE)
-_MODEL: list[bytes] = []
 
 
 def plain_photo(gender: str, age: float, *, side: int = 48) -> Pixels:
@@ -37,40 +32,29 @@ def plain_photo(gender: str, age: float, *, side: int = 48) -> Pixels:
 
 def write_guessing_run(run_dir: Path, *, dataset: str = "people", options: dict[str, Any] | None = None) -> Path:
     """Write a finished attributes run into ``run_dir`` and return it; imports TensorFlow (seconds)."""
-    if not _MODEL:
-        _MODEL.append(_build())
-    files.write_bytes(run_dir / LITERT, _MODEL[0])
-    write_artifact(
+    return write_run(
         run_dir,
-        Artifact(
-            task="attributes",
-            classes=CLASSES,
-            size=SIZE,
-            decoder="attributes",
-            decoder_options={"margin_share": 0.0, "scales": {"age": [40.0, 20.0], HOSTILE: [20.0, 10.0]}},
-            forms={LITERT: FormFile(sha256=hashlib.sha256(_MODEL[0]).hexdigest())},
-            score_threshold=0.0,
-            training={"dataset": dataset, "options": {"task": "attributes", **(options or {})}},
-        ),
+        _model(),
+        task="attributes",
+        classes=CLASSES,
+        size=SIZE,
+        decoder="attributes",
+        decoder_options={"margin_share": 0.0, "scales": {"age": [40.0, 20.0], HOSTILE: [20.0, 10.0]}},
+        score_threshold=0.0,
+        training={"dataset": dataset, "options": {"task": "attributes", **(options or {})}},
     )
-    return run_dir
 
 
-def _build() -> bytes:
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+@cache
+def _model() -> bytes:
     outputs = [head.output for head in heads_of(CLASSES)]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+
+    def answer(image: Any) -> dict[str, Any]:
         import tensorflow as tf
 
-        class Guess(tf.Module):  # type: ignore[misc]
-            @tf.function(input_signature=[tf.TensorSpec((1, SIZE, SIZE, 3), tf.uint8, name="image")])  # type: ignore[untyped-decorator]
-            def __call__(self, image: Any) -> dict[str, Any]:
-                means = tf.reduce_mean(tf.cast(image, tf.float32), axis=(1, 2))
-                female = tf.sigmoid(means[:, 0] - means[:, 2])
-                age = tf.reduce_mean(means, axis=1, keepdims=True) / 3.0
-                return dict(zip(outputs, (tf.stack([female, 1.0 - female], axis=1), age, age / 2.0), strict=True))
+        means = tf.reduce_mean(image, axis=(1, 2))
+        female = tf.sigmoid(means[:, 0] - means[:, 2])
+        age = tf.reduce_mean(means, axis=1, keepdims=True) / 3.0
+        return dict(zip(outputs, (tf.stack([female, 1.0 - female], axis=1), age, age / 2.0), strict=True))
 
-        module = Guess()
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([module.__call__.get_concrete_function()], module)
-        return bytes(converter.convert())
+    return to_tflite(answer, SIZE)

@@ -5,9 +5,7 @@ The classifier counts blue pixels in the lower half of the picture, so what it s
 
 from __future__ import annotations
 
-import hashlib
-import os
-import warnings
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +13,14 @@ import cv2
 import numpy as np
 
 from tests.drawn import draw_photo, write_label
-from thirtyfold import files
+from tests.lite import to_tflite, write_run
 from thirtyfold.drawing import Color
 from thirtyfold.images import Pixels, write_jpeg
-from thirtyfold.predict.artifact import Artifact, FormFile, write_artifact
-from thirtyfold.predict.forms import LITERT
 from thirtyfold.sample import Annotation, BoxXyxy
 
 WITH, WITHOUT = "with_mask", "without_mask"
 MASK_RGB = (60, 120, 220)
 SIZE = 64
-_MODEL: list[bytes] = []
 
 
 def draw_mask(pixels: Pixels, box_xyxy: BoxXyxy) -> None:
@@ -81,40 +76,28 @@ def write_class_folders(root: Path, count: int = 4) -> Path:
 
 def write_tiny_classifier(run_dir: Path, *, dataset: str = "masks", margin_share: Any = 0.05) -> Path:
     """Write a finished classify run into ``run_dir`` and return it; imports TensorFlow (seconds)."""
-    if not _MODEL:
-        _MODEL.append(_build())
-    files.write_bytes(run_dir / LITERT, _MODEL[0])
-    write_artifact(
+    return write_run(
         run_dir,
-        Artifact(
-            task="classify",
-            classes=(WITH, WITHOUT),
-            size=SIZE,
-            decoder="classes",
-            decoder_options={} if margin_share is None else {"margin_share": margin_share},
-            forms={LITERT: FormFile(sha256=hashlib.sha256(_MODEL[0]).hexdigest())},
-            score_threshold=0.0,
-            training={"dataset": dataset},
-        ),
+        _model(),
+        task="classify",
+        classes=(WITH, WITHOUT),
+        size=SIZE,
+        decoder="classes",
+        decoder_options={} if margin_share is None else {"margin_share": margin_share},
+        score_threshold=0.0,
+        training={"dataset": dataset},
     )
-    return run_dir
 
 
-def _build() -> bytes:
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+@cache
+def _model() -> bytes:
+    def answer(image: Any) -> dict[str, Any]:
         import tensorflow as tf
 
-        class Blue(tf.Module):  # type: ignore[misc]
-            @tf.function(input_signature=[tf.TensorSpec((1, SIZE, SIZE, 3), tf.uint8, name="image")])  # type: ignore[untyped-decorator]
-            def __call__(self, image: Any) -> dict[str, Any]:
-                lower = tf.cast(image, tf.float32)[:, SIZE // 2 :]
-                blue = tf.cast(lower[..., 2] - lower[..., 0] > 80.0, tf.float32)
-                share = tf.reduce_mean(blue, axis=(1, 2))
-                masked = tf.sigmoid(40.0 * (share - 0.1))
-                return {"probabilities": tf.stack([masked, 1.0 - masked], axis=1)}
+        lower = image[:, SIZE // 2 :]
+        blue = tf.cast(lower[..., 2] - lower[..., 0] > 80.0, tf.float32)
+        share = tf.reduce_mean(blue, axis=(1, 2))
+        masked = tf.sigmoid(40.0 * (share - 0.1))
+        return {"probabilities": tf.stack([masked, 1.0 - masked], axis=1)}
 
-        module = Blue()
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([module.__call__.get_concrete_function()], module)
-        return bytes(converter.convert())
+    return to_tflite(answer, SIZE)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from io import BytesIO
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
+from tests.heard import Heard
 from thirtyfold.download import Download, cache_dir, check_file, fetch, obtain
 from thirtyfold.errors import ModelError, NotInstalledError
-from thirtyfold.progress import SILENT, Silent
+from thirtyfold.progress import SILENT
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 CONTENT = MAGIC + bytes(range(256)) * 64
@@ -24,21 +28,16 @@ def published(url: str, *, digest: str | None = SHA256) -> Download:
     return Download(name="w.h5", url=url, what="some weights", digest=digest, magic=MAGIC, otherwise="do without")
 
 
-class Heard(Silent):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.lines.append(text)
-
-
 @contextmanager
-def server(body: bytes, *, claim: int | None = None) -> Iterator[str]:
+def server(body: bytes, *, claim: int | None = None, raw: bool = False) -> Iterator[str]:
+    """``raw``: ``body`` is all that is answered, head included."""
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", str(claim or len(body)))
-            self.end_headers()
+            if not raw:
+                self.send_response(200)
+                self.send_header("Content-Length", str(claim or len(body)))
+                self.end_headers()
             self.wfile.write(body)
 
         def log_message(self, *arguments: object) -> None:
@@ -73,6 +72,28 @@ def test_a_connection_that_breaks_leaves_nothing_behind_and_says_so(tmp_path: Pa
     with server(CONTENT, claim=len(CONTENT) + 5) as url, pytest.raises(NotInstalledError, match=r"broke|incomplete"):
         fetch(published(url, digest=None), tmp_path / "w.h5", SILENT)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"no HTTP at all\r\n\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc", b""],
+    ids=["no HTTP", "torn", "nothing"],
+)
+def test_an_answer_that_is_not_http_is_the_networks_fault_and_no_bug(tmp_path: Path, answer: bytes) -> None:
+    with server(answer, raw=True) as url, pytest.raises(NotInstalledError, match="cannot be fetched"):
+        fetch(published(url), tmp_path / "w.h5", SILENT)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_that_goes_away_is_not_taken_for_a_disk_that_cannot_be_written(tmp_path: Path) -> None:
+    class Cut(BytesIO):
+        headers: ClassVar = {}
+
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    with pytest.raises(NotInstalledError, match=r"cannot be fetched .*Network is unreachable"):
+        fetch(published("https://example.org/w.h5"), tmp_path / "w.h5", SILENT, open_url=lambda url: Cut())
 
 
 def test_offline_says_where_to_put_the_file_and_how_to_go_on_without(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import stat
 import sys
@@ -65,3 +66,23 @@ def test_many_writers_of_one_name_leave_one_whole_file(tmp_path: Path) -> None:
         list(pool.map(lambda data: files.write_bytes(path, data, durable=False), contents))
     assert path.read_bytes() in contents
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_line_with_a_strange_line_separator_in_a_name_is_read_as_one(tmp_path: Path) -> None:
+    rows = [{"source": "clip\u2028one\x85.mp4"}, {"source": "0"}]
+    for row in rows:
+        files.append_line(tmp_path / "log.jsonl", json.dumps(row, ensure_ascii=False))
+    assert files.read_json_lines(tmp_path / "log.jsonl") == rows
+
+
+def test_lines_that_python_refuses_to_read_are_left_out_as_torn_ones_are(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"a": 1}\n{"a":\n' + "[" * 100_000 + "\n" + '{"a": ' + "9" * 5000 + '}\n[1]\n{"a": 2}\n')
+    assert files.read_json_lines(path) == [{"a": 1}, {"a": 2}]
+
+
+@pytest.mark.parametrize("data", [b"{", b"[" * 100_000, b'{"a":' * 100_000, b"9" * 5000, b"\xff", b""])
+def test_whatever_is_wrong_with_a_json_file_is_a_value_error(data: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        files.parse_json(data)
+    assert files.parse_json(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}

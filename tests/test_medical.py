@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import io
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,14 @@ def test_of_several_windows_the_first_counts_and_without_one_the_percentiles() -
     assert np.array_equal(several, one)
     none = medical.read_single(scan(RAMP), Path("x"))
     assert np.array_equal(none[..., 0], medical.window_grey(RAMP))
+
+
+@pytest.mark.parametrize("window", [{"WindowCenter": "nan", "WindowWidth": 500}, {"WindowCenter": 5, "WindowWidth": 0}])
+def test_a_window_that_makes_no_sense_counts_as_none(window: dict[str, Any]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom's, of the header
+        data = scan(RAMP, **window)
+    assert (medical.read_single(data, Path("x")) == medical.read_single(scan(RAMP), Path("x"))).all()
 
 
 def test_monochrome1_is_turned_round() -> None:

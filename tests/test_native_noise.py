@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 import pytest
 
@@ -20,3 +21,27 @@ def test_an_error_inside_comes_through_and_stderr_is_back(capfd: pytest.CaptureF
         raise ValueError("inside")
     os.write(2, b"still here\n")
     assert capfd.readouterr().err == "last words\nstill here\n"
+
+
+def test_two_threads_at_once_leave_stderr_as_it_was(capfd: pytest.CaptureFixture[str]) -> None:
+    first_inside, second_inside = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with without_lines(LITERT_CHAT):
+            first_inside.set()
+            second_inside.wait(0.3)  # kept out, it does not come
+
+    def second() -> None:
+        assert first_inside.wait(5)
+        with without_lines(LITERT_CHAT):
+            second_inside.set()
+            threads[0].join(5)
+            os.write(2, b"INFO: chat\nsecond\n")
+
+    threads = [threading.Thread(target=first), threading.Thread(target=second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    os.write(2, b"still here\n")
+    assert capfd.readouterr().err == "second\nstill here\n"

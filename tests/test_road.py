@@ -30,7 +30,7 @@ def tool(*arguments: object, cwd: Path, code: int = 0, env: dict[str, str] | Non
 @pytest.mark.slow
 def test_the_demo_walks_from_nothing_to_a_drawn_video(tmp_path: Path) -> None:
     train = TrainOptions(backbone="tiny", weights="none", size=96, epochs=3)
-    plan = DemoPlan(sessions=4, photos_a_session=6, factor=6, train=train, live_seconds=1.5)
+    plan = DemoPlan(sessions=4, photos_a_session=6, factor=6, train=train, live_seconds=3)
     result = run_demo(tmp_path / "demo", plan=plan)
     assert result.photos == 24
     assert result.copies == 6 * len(list((result.folder / "faces/images").glob("*.jpg"))) - 6 * 12  # half is held out
@@ -41,7 +41,7 @@ def test_the_demo_walks_from_nothing_to_a_drawn_video(tmp_path: Path) -> None:
     video.release()
     assert ok
     assert frame.shape == (480, 640, 3)
-    assert result.live["frames_shown"] > 10
+    assert result.live["frames_shown"] > 5
 
 
 @pytest.mark.slow
@@ -67,9 +67,7 @@ def test_five_commands_find_a_person_they_have_not_seen(shared: Callable[[str], 
 
     (found,) = tool("predict", shared("data/clip_frames/milk_023.jpg"), "--json", cwd=tmp_path)
     assert [annotation["label"] for annotation in found["annotations"]] == ["face"]
-    live = tool(
-        "live", "--source", shared("data/clips/milk.mkv"), "--view", "none", "--max-seconds", 1, "--json", cwd=tmp_path
-    )
+    live = tool("live", "--source", shared("data/clips/milk.mkv"), "--view", "none", "--fast", "--json", cwd=tmp_path)
     assert live["frames_with_boxes"] > 0.5 * live["frames_detected"] > 0
 
 

@@ -8,8 +8,7 @@ import shutil
 import struct
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.waiting import PATIENCE_SECONDS, wait_for
 from thirtyfold.images import Pixels
 
 
@@ -27,17 +27,18 @@ class Screen:
     environment: dict[str, str]
     framebuffer: Path
 
-    def xdotool(self, *arguments: str) -> str:
+    def xdotool(self, *arguments: object) -> str:
         """What xdotool prints; empty where it failed."""
+        command = ["xdotool", *map(str, arguments)]
         done = subprocess.run(
-            ["xdotool", *arguments], env=self.environment, capture_output=True, text=True, check=False
+            command, env=self.environment, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
         )
         return done.stdout.strip()
 
     def window(self, title: str) -> str:
         """The number of the visible window of that title, when it is there."""
-        wait_until(lambda: self.xdotool("search", "--onlyvisible", "--name", title))
-        return self.xdotool("search", "--onlyvisible", "--name", title).split()[0]
+        found = wait_for(lambda: self.xdotool("search", "--onlyvisible", "--name", title), f"the window {title!r}")
+        return found.split()[0]
 
     def pixels(self) -> Pixels:
         """What is on the screen, RGB (height, width, 3). The file is an X window dump (XWDFile.h)."""
@@ -68,7 +69,7 @@ def screen_of_its_own(size: str = "1280x800") -> Iterator[Screen]:
     with tempfile.TemporaryDirectory() as folder, xvfb(Path(folder), size) as display:
         environment = {name: value for name, value in os.environ.items() if name != "WAYLAND_DISPLAY"}
         screen = Screen({**environment, "DISPLAY": display}, Path(folder) / "Xvfb_screen0")
-        wait_until(lambda: screen.xdotool("getdisplaygeometry"))
+        wait_for(lambda: screen.xdotool("getdisplaygeometry"), "Xvfb")
         yield screen
 
 
@@ -98,14 +99,4 @@ def xvfb(folder: Path, size: str) -> Iterator[str]:
         yield f":{number}"
     finally:
         server.terminate()
-        server.wait(10)
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    """Ask every 50 ms; fails the test when the time is over."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return
-        time.sleep(0.05)
-    pytest.fail(f"waited for {seconds:.0f} seconds in vain")
+        server.wait(PATIENCE_SECONDS)

@@ -11,16 +11,24 @@ import errno
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TextIO
+from typing import Annotated, NoReturn, TextIO
 
 import typer
 
 from thirtyfold import __version__
 from thirtyfold.commands import around, data, models, people
+from thirtyfold.commands.parameters import with_parameters
 from thirtyfold.errors import DataError, ThirtyfoldError
 
 # What the shell says of a program that SIGPIPE ended.
 _READER_LEFT = 141
+_CTRL_C = 130
+# Errors whose cause is a path that somebody gave, or the disk behind it, wherever in the program they come up. A file
+# that is not there (ENOENT) is not among them: the commands look for what they were given, so that is a bug of ours.
+_ABOUT_THE_PLACE = (
+    errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC,
+    errno.EDQUOT, errno.EFBIG, errno.EIO,
+)  # fmt: skip
 
 app = typer.Typer(
     name="thirtyfold",
@@ -68,10 +76,10 @@ COMMANDS = (
     around.demo,
 )
 for _command in COMMANDS:
-    app.command()(_command)
+    app.command()(with_parameters(_command))
 
 
-def main(arguments: list[str] | None = None) -> Any:
+def main(arguments: list[str] | None = None) -> None:
     """The entry point: runs a command and turns errors into one sentence and an exit code."""
     _ready_streams()
     try:
@@ -79,16 +87,18 @@ def main(arguments: list[str] | None = None) -> Any:
     except ThirtyfoldError as error:
         _end(str(error), error.exit_code)
     except KeyboardInterrupt:
-        _end("stopped", 130)
+        _end("stopped", _CTRL_C)
     except OSError as error:
-        if not _is_about_stdout(error):
+        if _is_about_stdout(error):
+            _give_up_stdout()
+            _end(f"the output could not be written ({error.strerror})", DataError.exit_code)
+        if error.filename is None or error.errno not in _ABOUT_THE_PLACE:
             raise
-        _give_up_stdout()
-        _end(f"the output could not be written ({error.strerror})", DataError.exit_code)
+        _end(f"{_short(error.filename)}: {error.strerror}; choose another place", DataError.exit_code)
 
 
 def _run(arguments: list[str] | None) -> None:
-    """Run a command, and leave nothing in stdout's buffer for the interpreter's end, which would complain of it."""
+    """Run a command, and flush stdout: an error that the interpreter meets there at its end could not be caught."""
     try:
         try:
             app(args=arguments, prog_name=Path(sys.argv[0]).name if arguments is None else "thirtyfold")
@@ -96,6 +106,8 @@ def _run(arguments: list[str] | None) -> None:
             sys.stdout.flush()
             raise
     except (SystemExit, BrokenPipeError) as ended:
+        if isinstance(ended, SystemExit) and ended.code == _CTRL_C:
+            raise KeyboardInterrupt from None  # typer ends so without a word
         # Whoever read (`| head`) has enough: typer and rich end with 1 then, which is a bug's code with us.
         if isinstance(ended, BrokenPipeError) or isinstance(ended.__context__, BrokenPipeError):
             _give_up_stdout()
@@ -119,7 +131,7 @@ def _ready_streams() -> None:
         try:
             os.fstat(descriptor)
         except OSError:
-            # Else the next file that is opened gets this number, and what C libraries chat lands in it.
+            # Otherwise the next file that is opened gets this number, and what C libraries print lands in it.
             os.open(os.devnull, os.O_RDWR)
     sys.stdout = sys.stdout or _nowhere()
     sys.stderr = sys.stderr or _nowhere()
@@ -133,8 +145,14 @@ def _nowhere() -> TextIO:
     return Path(os.devnull).open("w", encoding="utf-8")
 
 
+def _short(name: object) -> str:
+    """A path as it was typed, or its two ends."""
+    text = os.fsdecode(name) if isinstance(name, (str, bytes)) else str(name)
+    return text if len(text) <= 200 else f"{text[:80]}…{text[-80:]}"
+
+
 def _is_about_stdout(error: OSError) -> bool:
-    # Errors of files carry their names; a redirection to a full disk (`> list.txt`) has none.
+    # An error about a file carries the file's name. One about stdout (`> list.txt` on a full disk) has none.
     return error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 

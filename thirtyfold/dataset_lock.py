@@ -57,14 +57,14 @@ def locked(root: Path, doing: str, *, progress: Progress = SILENT, mode: int | N
     """
     held = _acquired(root, doing, mode)
     owner = root / OWNER
-    broken_off = read_owner(root)
-    if broken_off is not None:
-        progress.say(f"{root}: the command before was broken off ({broken_off}); going on")
-    mine = Owner(doing=doing, process=os.getpid(), host=socket.gethostname(), since=f"{datetime.now():%F %T}")
-    # Only the name of who is here: a full disk is told by what the command itself writes.
-    with contextlib.suppress(DataError, UsageError):
-        files.write_json(owner, asdict(mine), durable=False)
     try:
+        broken_off = read_owner(root)
+        if broken_off is not None:
+            progress.say(f"{root}: the command before was broken off ({broken_off}); going on")
+        mine = Owner(doing=doing, process=os.getpid(), host=socket.gethostname(), since=f"{datetime.now():%F %T}")
+        # Only the name of who is here: a full disk is told by what the command itself writes.
+        with contextlib.suppress(DataError, UsageError):
+            files.write_json(owner, asdict(mine), durable=False)
         yield
     finally:
         with contextlib.suppress(OSError):

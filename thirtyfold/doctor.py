@@ -1,4 +1,4 @@
-"""Is everything here that the five commands need? Each check says ok or the mend."""
+"""Is everything here that the commands need? Each check says ok, or how to mend it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _MISSING_LIBRARY = re.compile(r"(lib\S+?\.so[\d.]*): cannot open shared object")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """``ok`` is ``None`` for a note: something is missing that one can do without. ``mend`` is for copying."""
+    """``ok`` is ``None`` for a note: something is missing that one can do without. ``mend`` is what to do about it."""
 
     name: str
     ok: bool | None

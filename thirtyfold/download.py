@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +26,8 @@ class Download:
     """A published file.
 
     ``what`` names it for a person, ``digest`` is ``"md5:..."`` or ``"sha256:..."`` of its
-    bytes (``None`` where nobody publishes one), ``magic`` what it begins with, and
-    ``otherwise`` how to go on without it, behind "or".
+    bytes (``None`` where nobody publishes one), and ``magic`` what it begins with. ``otherwise``
+    says how to go on without it; a message has it after "or".
     """
 
     name: str
@@ -91,10 +93,12 @@ def fetch(
     progress.say(f"fetching {download.what}, once: {download.url}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open_url(download.url) as response, part.open("wb") as stream:
+        with _network_errors():
+            response = open_url(download.url)
+        with response, part.open("wb") as stream:
             length = int(response.headers.get("Content-Length") or 0) or None
             with progress.bar("download", total=length, unit="B") as bar:
-                while chunk := response.read(_CHUNK):
+                while chunk := _chunk(response):
                     stream.write(chunk)
                     bar.advance(len(chunk))
             if length is not None and stream.tell() != length:
@@ -103,17 +107,33 @@ def fetch(
         part.replace(path)
     except ModelError as error:
         raise ModelError(f"{download.url}: did not give the published file; try again on another network") from error
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-        reason = getattr(error, "reason", error)
+    except urllib.error.URLError as error:
         otherwise = f", or {download.otherwise}" if download.otherwise else ""
         raise NotInstalledError(
-            f"{download.url}: cannot be fetched ({reason}); without a network copy the file from a machine that has "
-            f"it to {path}{otherwise}"
+            f"{download.url}: cannot be fetched ({error.reason}); without a network copy the file from a machine "
+            f"that has it to {path}{otherwise}"
         ) from error
     except OSError as error:
         raise files.writing_failed(path, error) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _network_errors() -> Iterator[None]:
+    """Whatever breaks on the network as :class:`URLError`: an :class:`OSError` besides is one of the disk."""
+    try:
+        yield
+    except urllib.error.URLError:
+        raise
+    except (OSError, http.client.HTTPException) as error:
+        raise urllib.error.URLError(str(error) or repr(error)) from error
+
+
+def _chunk(response: Any) -> bytes:
+    with _network_errors():
+        data: bytes = response.read(_CHUNK)
+    return data
 
 
 def _hasher(algorithm: str) -> hashlib._Hash:

@@ -26,7 +26,8 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
 def write_chunks(path: Path, chunks: Iterable[bytes], *, durable: bool = True) -> None:
     """As :func:`write_bytes`, of a file that comes in pieces and is never whole in memory.
 
-    An error raised by ``chunks`` leaves what was there before, and passes through.
+    An error raised by ``chunks`` leaves what was there before and passes through, but for an :class:`OSError`, which
+    counts as one of the writing.
     """
     temporary = path.with_name(temporary_name(path.name))
     try:
@@ -61,7 +62,7 @@ def cut_to_bytes(name: str, limit: int) -> str:
 
 
 def is_text(path: Path) -> bool:
-    """Whether the name is made of letters, and not of bytes from another encoding (``os.fsdecode``)."""
+    """Whether the name is text, without bytes of another encoding, which Python keeps as half letters (PEP 383)."""
     try:
         str(path).encode("utf-8")
     except UnicodeEncodeError:
@@ -92,11 +93,16 @@ def write_text(path: Path, text: str, *, durable: bool = True) -> None:
 
 
 def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
-    """Write ``value`` as indented JSON, keys in the order given; see :func:`write_bytes`."""
+    """Write ``value`` as indented JSON, keys in the order given; see :func:`write_bytes`.
+
+    Raises :class:`DataError`, too, if keys that come from elsewhere are nested hundreds of levels deep.
+    """
     try:
         data = json.dumps(value, indent=2, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:  # half a character, which JSON can hold as \udc80 and UTF-8 can't
         data = json.dumps(value, indent=2).encode("ascii")
+    except RecursionError as error:
+        raise DataError(f"{path}: cannot be written, as some of its keys are nested too deeply") from error
     write_bytes(path, data + b"\n", durable=durable)
 
 
@@ -134,8 +140,8 @@ def _give_name(folder: Path, target: Path) -> None:
         raise writing_failed(target, error) from error
 
 
-def append_line(path: Path, line: str) -> None:
-    """Add one line to ``path`` and flush it to the disk.
+def append_line(path: Path, line: str, *, durable: bool = True) -> None:
+    """Add one line to ``path`` and flush it to the disk; ``durable=False`` leaves out the fsync.
 
     A line torn by a power cut is healed first: the next one starts on a line of its own.
     """
@@ -149,9 +155,21 @@ def append_line(path: Path, line: str) -> None:
             # Half a letter, from a name that is not UTF-8, becomes \udc80 in the line: JSON reads it as it was.
             stream.write(line.encode("utf-8", "backslashreplace") + b"\n")
             stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                os.fsync(stream.fileno())
     except OSError as error:
         raise writing_failed(path, error) from error
+
+
+def parse_json(data: bytes) -> Any:
+    """What the bytes of a JSON file say (UTF-8, with or without a byte-order mark). Raises :class:`ValueError`.
+
+    So do brackets in thousands of brackets and whole numbers of thousands of digits, which Python refuses to read.
+    """
+    try:
+        return json.loads(data.decode("utf-8-sig"))
+    except RecursionError as error:
+        raise ValueError("brackets are nested too deeply") from error
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
@@ -161,8 +179,8 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return rows
-    for line in text.splitlines():
-        with contextlib.suppress(json.JSONDecodeError):
+    for line in text.split("\n"):  # `splitlines` would also cut at U+2028, which stands in JSON as it is
+        with contextlib.suppress(ValueError, RecursionError):  # ValueError: also a number of thousands of digits
             row = json.loads(line)
             if isinstance(row, dict):
                 rows.append(row)

@@ -6,6 +6,7 @@ Pixels are RGB uint8 arrays of shape (height, width, 3).
 from __future__ import annotations
 
 import io
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -23,7 +24,9 @@ else:
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 # Larger ones are refused by their header, before anything is unpacked (a "decompression bomb").
-MAX_PIXELS = 200_000_000
+MAX_PIXELS = medical.MAX_PIXELS
+# Pillow refuses a file itself from twice its `Image.MAX_IMAGE_PIXELS`.
+_PILLOWS_MAX_PIXELS = 178_956_970
 _EXIF_ORIENTATION = 0x0112
 
 
@@ -46,7 +49,10 @@ def _size(source: Path | BinaryIO, path: Path) -> tuple[int, int]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(source) as image:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is higher
+            image = Image.open(source)
+        with image:
             width, height = image.size
             # Pillow gives a TIFF's size upright already.
             sideways = image.format != "TIFF" and image.getexif().get(_EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
@@ -55,7 +61,9 @@ def _size(source: Path | BinaryIO, path: Path) -> tuple[int, int]:
     except UnidentifiedImageError as error:
         raise ImageError(path, "not a picture, or an unknown format; JPEG and PNG are read") from error
     except Image.DecompressionBombError as error:
-        raise ImageError(path, f"larger than {MAX_PIXELS / 1e6:.0f} megapixels; scale it down first") from error
+        raise ImageError(
+            path, f"larger than {_PILLOWS_MAX_PIXELS / 1e6:.0f} megapixels; scale it down first"
+        ) from error
     except Exception as error:  # Pillow's plugins raise what they like on broken headers
         raise ImageError(path, f"its header cannot be read ({error})") from error
     return (height, width) if sideways else (width, height)

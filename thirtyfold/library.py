@@ -192,7 +192,7 @@ def augment_dataset(folder: Path, keywords: AugmentKeywords) -> AugmentResult:
 
 @_with_keywords(TrainKeywords)
 def train(folder: Path, keywords: TrainKeywords) -> TrainResult:
-    """Train a detector on a dataset and its copies, as ``thirtyfold train`` does, into a new folder of ``runs``.
+    """Train a model on a dataset and its copies, as ``thirtyfold train`` does, into a new folder of ``runs``.
 
     Takes that command's options as keywords: ``backbone``, ``weights``, ``size``, ``epochs``, ``seed``, ...
     ``result.run_dir`` is the run's folder, ``result.metrics["test"]`` the figures of the photos it has not seen.

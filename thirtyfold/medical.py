@@ -12,6 +12,7 @@ ever read: of the header only what pixels, order and spacing need.
 from __future__ import annotations
 
 import io
+import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -211,7 +212,7 @@ def _window(dataset: Any) -> tuple[float, float] | None:
         centre, width = (float(many[0] if hasattr(many, "__getitem__") else many) for many in (centres, widths))
     except (TypeError, ValueError, IndexError):
         return None
-    if width < 1:
+    if not (width >= 1 and math.isfinite(centre + width)):
         return None
     return centre - 0.5 - (width - 1) / 2, centre - 0.5 + (width - 1) / 2
 

@@ -1,4 +1,4 @@
-"""How long work tells how far it is, without printing: the caller passes in where it goes."""
+"""How work that takes long reports its progress without printing: the caller passes in what shows it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What flows through every room: an annotation, and a photo with its annotations.
 
 Plain frozen Python values, no numpy: equality, hashing and JSON for free, and
-nobody's array changed behind his back. Pixels travel beside a sample, never in it.
+nobody's array changed behind their back. Pixels travel beside a sample, never in it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,12 @@ from typing import Any
 
 Point = tuple[float, float]
 BoxXyxy = tuple[float, float, float, float]
+
+
+def box_area(box_xyxy: BoxXyxy) -> float:
+    """Width times height of a box."""
+    left, top, right, bottom = box_xyxy
+    return (right - left) * (bottom - top)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

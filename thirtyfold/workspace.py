@@ -34,6 +34,8 @@ MODEL_CARD = "model.json"
 STUDY_CARD = "study.json"
 # Stands in a folder of corrected copies, as `check --fix` writes them.
 FIX_REPORT = "fixed.json"
+# JSON files in a dataset that are no labels.
+OUR_JSON_FILES = frozenset({"split.json", "conversion.json", "imported.json", "manifest.json", FIX_REPORT})
 # Written by `augment --preview`: copies to look at, in one picture.
 PREVIEW_SHEET = "augmented-preview.jpg"
 
@@ -102,7 +104,7 @@ def new_run(runs_dir: Path, task: str) -> Path:
     folder = runs_dir / task
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        number = max((int(path.name) for path in folder.iterdir() if path.name.isdigit()), default=0)
+        number = max((int(path.name) for path in folder.iterdir() if path.name.isdecimal()), default=0)
         while True:
             number += 1
             try:
@@ -121,7 +123,7 @@ def find_run(run: Path | str, runs_dir: Path = DEFAULT_RUNS, *, task: str | None
     """
     if str(run) == "latest":
         finished = [
-            card.parent for card in runs_dir.glob(f"{task or '*'}/*/{MODEL_CARD}") if card.parent.name.isdigit()
+            card.parent for card in runs_dir.glob(f"{task or '*'}/*/{MODEL_CARD}") if card.parent.name.isdecimal()
         ]
         if not finished:
             raise ModelError(f"{runs_dir}: no trained model yet; make one with `thirtyfold train`")
@@ -141,7 +143,7 @@ def find_run(run: Path | str, runs_dir: Path = DEFAULT_RUNS, *, task: str | None
 def find_unfinished_run(run: Path | str, runs_dir: Path = DEFAULT_RUNS) -> Path:
     """The folder of a run to go on with, finished or not. Raises :class:`ModelError`."""
     if str(run) == "latest":
-        numbered = (path for path in runs_dir.glob("*/*") if path.name.isdigit() and path.is_dir())
+        numbered = (path for path in runs_dir.glob("*/*") if path.name.isdecimal() and path.is_dir())
         folders = [path for path in numbered if not (path / STUDY_CARD).exists()]
         if not folders:
             raise ModelError(f"{runs_dir}: no run to go on with; start one with `thirtyfold train`")

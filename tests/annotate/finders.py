@@ -5,10 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from tests.drawn import SKIN_RGB
 from thirtyfold.images import Pixels
 from thirtyfold.sample import Annotation
-
-SKIN_RGB = (224, 172, 140)
 
 
 class SkinFinder:

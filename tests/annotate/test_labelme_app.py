@@ -17,6 +17,7 @@ import cv2
 import pytest
 
 from tests.drawn import draw_photo, write_label
+from tests.heard import Heard
 from thirtyfold.annotate.labelme_app import annotate
 from thirtyfold.annotate.labelme_program import Labelme, command_for, config_for, environment_for_qt, find_labelme
 from thirtyfold.annotate.options import AnnotateOptions
@@ -25,7 +26,6 @@ from thirtyfold.datasets import labelme_json
 from thirtyfold.datasets.machine_made import marked
 from thirtyfold.errors import DataError, NothingToDo, NotInstalledError, UsageError
 from thirtyfold.images import write_jpeg
-from thirtyfold.progress import Silent
 from thirtyfold.workspace import Dataset
 
 FACE = {
@@ -49,14 +49,6 @@ def save(photo, shapes, **flags):
 face = json.loads(FACE)
 """
 )
-
-
-class Heard(Silent):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.lines.append(text)
 
 
 def pretend(body: str) -> Labelme:
@@ -132,6 +124,13 @@ def test_a_labelme_on_the_path_is_used_where_our_environment_has_none(tmp_path: 
 
 def test_no_labelme_names_the_command_that_installs_it(tmp_path: Path) -> None:
     with pytest.raises(NotInstalledError, match=r"-m pip install 'labelme>=5.5'"):
+        find_labelme(not_installed, str(tmp_path))
+
+
+def test_a_labelme_on_the_path_that_cannot_be_run_is_said(tmp_path: Path) -> None:
+    (tmp_path / "labelme").write_bytes(b"\x7fELF made for another system")
+    (tmp_path / "labelme").chmod(0o755)
+    with pytest.raises(NotInstalledError, match="labelme: does not start"):
         find_labelme(not_installed, str(tmp_path))
 
 
@@ -428,6 +427,22 @@ def test_a_label_drawn_elsewhere_after_a_session_died_is_not_overwritten(dataset
 
     annotate(dataset, AnnotateOptions(), labelme=pretend(""))
     assert list(labelme_json.read(dataset.images_dir / "0001.json").annotations) == draw_photo(2)[1]
+
+
+@pytest.mark.parametrize("victim", ["../../0001.jpg", "/elsewhere/0001.jpg", "..", ""])
+def test_a_session_that_came_with_a_dataset_from_elsewhere_writes_nothing_outside_of_its_photos(
+    dataset: Dataset, victim: str
+) -> None:
+    victim = victim.replace("/elsewhere", str(dataset.root.parent))
+    staged = dataset.root / ".annotating" / "photos"
+    staged.mkdir(parents=True)
+    (dataset.root / ".annotating" / "photos.json").write_text(json.dumps({"x.jpg": [victim, None, None]}))
+    label = labelme_json.LabelFile(image_path="x.jpg", width=320, height=240, annotations=tuple(draw_photo(1)[1]))
+    labelme_json.write(staged / "x.json", label)
+    annotate(dataset, AnnotateOptions(), labelme=pretend(""))
+    assert images(dataset) == ["0001.jpg", "0002.jpg", "0003.jpg"]
+    assert sorted(path.name for path in dataset.root.parent.iterdir()) == ["faces"]
+    assert sorted(path.name for path in dataset.root.iterdir()) == [".lock", "images"]
 
 
 def test_photos_that_labelme_cannot_read_are_shown_as_copies_and_labelled_all_the_same(dataset: Dataset) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.annotate.desktop import Desktop, open_desktop, wait_for
+from tests.annotate.desktop import Desktop, open_desktop
 from tests.annotate.test_labelme_window import annotating, close, window_with
 from tests.drawn import draw_photo
+from tests.waiting import wait_for
 from thirtyfold.annotate.prelabel import prelabel
 from thirtyfold.datasets import labelme_json
 from thirtyfold.datasets.rasterize import label_map
@@ -47,7 +48,7 @@ def read_by_labelme(path: Path) -> list[tuple[str, int]]:
 
 def outline_the_face(desktop: Desktop, window: str) -> None:
     """Corner by corner around the face, and a click on the first one, which closes it."""
-    left, top, right, bottom = wait_for("the face on the screen", desktop.find_face)
+    left, top, right, bottom = desktop.face_xyxy()
     desktop.press(window, "p")
     turns = np.linspace(0, 2 * np.pi, CORNERS, endpoint=False)
     corners = [
@@ -56,11 +57,7 @@ def outline_the_face(desktop: Desktop, window: str) -> None:
     ]
     for x, y in [*corners, corners[0]]:
         desktop.click(x, y)
-    dialog = wait_for("the question for the label", lambda: [other for other in desktop.windows() if other != window])
-    desktop.do("windowfocus", "--sync", dialog[0])
-    desktop.do("type", "face")
-    desktop.press(dialog[0], "Return")
-    wait_for("the dialog to close", lambda: desktop.windows() == [window])
+    desktop.answer_the_question_for_the_label(window, "face")
 
 
 def test_an_outline_drawn_in_labelme_is_learned_predicted_and_opened_by_labelme_again(tmp_path: Path) -> None:
@@ -71,7 +68,7 @@ def test_an_outline_drawn_in_labelme_is_learned_predicted_and_opened_by_labelme_
     with open_desktop(tmp_path) as desktop, annotating(desktop, dataset.root, "--polygons") as process:
         window = window_with(desktop, "0001.jpg", process)
         outline_the_face(desktop, window)
-        wait_for("the label beside the photo", drawn.exists)
+        wait_for(drawn.exists, "the label beside the photo")
         _, said = close(window, desktop, process)
     assert "P      draw an outline" in said
 

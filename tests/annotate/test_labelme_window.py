@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.annotate.desktop import Desktop, open_desktop, wait_for
+from tests.annotate.desktop import Desktop, open_desktop
 from tests.drawn import draw_photo, write_label
 from tests.tiny_model import write_tiny_run
+from tests.waiting import wait_for
 from thirtyfold.datasets import labelme_json
 from thirtyfold.datasets.machine_made import is_machine_made, marked
 from thirtyfold.datasets.samples import read_samples
@@ -48,7 +49,7 @@ def photos(tmp_path: Path) -> Path:
 def annotating(desktop: Desktop, dataset: Path, *more: str, run: str = RUN) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-c", run, "annotate", str(dataset), "--json", *more]
     with subprocess.Popen(
-        command, env=desktop.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, env=desktop.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             yield process
@@ -71,20 +72,16 @@ def window_with(desktop: Desktop, photo: str, process: subprocess.Popen[str]) ->
             pytest.fail(f"annotate ended with {process.returncode}: {process.communicate()[1]}")
         return next((window for window in desktop.windows() if photo in desktop.title(window)), None)
 
-    return wait_for(f"labelme's window with {photo}", look)
+    return wait_for(look, f"labelme's window with {photo}")
 
 
 def draw_around_the_face(desktop: Desktop, window: str, *, key: str) -> None:
     """A rectangle from the lower right corner to the upper left one, named in the dialog."""
-    left, top, right, bottom = wait_for("the face on the screen", desktop.find_face)
+    left, top, right, bottom = desktop.face_xyxy()
     desktop.press(window, key)
     desktop.click(right, bottom)
     desktop.click(left, top)
-    dialog = wait_for("the question for the label", lambda: [other for other in desktop.windows() if other != window])
-    desktop.do("windowfocus", "--sync", dialog[0])
-    desktop.do("type", "face")
-    desktop.press(dialog[0], "Return")
-    wait_for("the dialog to close", lambda: desktop.windows() == [window])
+    desktop.answer_the_question_for_the_label(window, "face")
 
 
 def overlap(a: BoxXyxy, b: BoxXyxy) -> float:
@@ -110,7 +107,7 @@ def test_a_rectangle_drawn_in_labelme_arrives_beside_its_photo(desktop: Desktop,
         window = window_with(desktop, "0001.jpg", process)
         draw_around_the_face(desktop, window, key="ctrl+r")
         # While labelme is still open, so that a power cut takes nothing.
-        wait_for("the label beside the photo", (photos / "0001.json").exists)
+        wait_for((photos / "0001.json").exists, "the label beside the photo")
         desktop.press(window, "d")
         window_with(desktop, "0002.jpg", process)
         report, _ = close(window, desktop, process)
@@ -135,7 +132,7 @@ def test_labelme_killed_half_way_loses_nothing_that_was_saved(desktop: Desktop, 
     with annotating(desktop, photos.parent) as process:
         window = window_with(desktop, "0001.jpg", process)
         draw_around_the_face(desktop, window, key="r")
-        wait_for("the label beside the photo", (photos / "0001.json").exists)
+        wait_for((photos / "0001.json").exists, "the label beside the photo")
         stop_labelme(process.pid)
         out, err = process.communicate(timeout=60)
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.annotate.finders import SkinFinder
-from tests.annotate.test_labelme_app import EDIT, Heard, pretend
+from tests.annotate.test_labelme_app import EDIT, pretend
 from tests.drawn import draw_photo, write_label
+from tests.heard import Heard
 from thirtyfold.annotate.labelme_app import annotate
 from thirtyfold.annotate.options import AnnotateOptions
 from thirtyfold.annotate.review import Suspect, compare, find_suspects

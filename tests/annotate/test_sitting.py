@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.annotate.test_labelme_app import EDIT, Heard, pretend
+from tests.annotate.test_labelme_app import EDIT, pretend, run
 from tests.drawn import draw_photo, write_label
+from tests.heard import Heard
 from tests.tiny_model import write_tiny_run
 from thirtyfold.annotate.options import AnnotateOptions
 from thirtyfold.annotate.sitting import sit_down
@@ -128,12 +126,6 @@ edit("0003.jpg", nothing_here=False)
         assert raw["flags"] == {"with_mask": True}
     assert sitting.pace is not None
     assert (sitting.pace.photos, sitting.pace.drawn) == (2, 1)
-
-
-def run(*arguments: object, **environ: str) -> subprocess.CompletedProcess[str]:
-    kept = {n: v for n, v in os.environ.items() if not n.startswith(("QT_", "DISPLAY", "WAYLAND"))}
-    command = [sys.executable, "-m", "thirtyfold", "annotate", *(str(argument) for argument in arguments)]
-    return subprocess.run(command, env=kept | environ, capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_prelabelling_and_its_undoing_need_no_screen(shared: Callable[[str], Path], tmp_path: Path) -> None:

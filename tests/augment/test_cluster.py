@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,7 +17,9 @@ from pathlib import Path
 import pytest
 
 from tests.augment.test_engines import jobs
-from tests.augment.test_writer import REPOSITORY, Heard, copy_of, options, tree
+from tests.augment.test_writer import REPOSITORY, copy_of, options, tree
+from tests.heard import Heard
+from tests.waiting import PATIENCE_SECONDS, wait_for
 from thirtyfold.augment.cluster import run_on_cluster
 from thirtyfold.augment.jobs import Job
 from thirtyfold.augment.plan import versions_here
@@ -31,7 +33,7 @@ from thirtyfold.workspace import Dataset
 
 dask = pytest.importorskip("dask", reason="Dask is in the extra `cluster`")
 # Brings its own settings along, which have to be there before one of them is changed for a while.
-pytest.importorskip("distributed", reason="Dask's cluster is in the extra `cluster`")
+Client = pytest.importorskip("distributed", reason="Dask's cluster is in the extra `cluster`").Client
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no kill -9")
 
 
@@ -48,22 +50,23 @@ class Cluster:
         )
 
 
-def _start(*arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "dask", *arguments], cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+def _start(*arguments: str | Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "dask", *map(str, arguments)]
+    return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 @contextmanager
-def running_cluster(workers: int) -> Iterator[Cluster]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    scheduler = _start("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
-    started = Cluster(address=f"tcp://127.0.0.1:{port}", scheduler=scheduler, workers=[])
+def running_cluster(folder: Path, *, workers: int) -> Iterator[Cluster]:
+    """A scheduler at a free port, with all its workers there."""
+    told = folder / "scheduler.json"
+    scheduler = _start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", told)
+    started = Cluster(address="", scheduler=scheduler, workers=[])
     try:
+        started.address = wait_for(lambda: _address_in(told), "the scheduler")
         for _ in range(workers):
             started.start_worker()
+        with Client(started.address, timeout=PATIENCE_SECONDS, set_as_default=False) as client:
+            client.wait_for_workers(workers, timeout=PATIENCE_SECONDS)
         yield started
     finally:
         for process in (*started.workers, scheduler):
@@ -71,10 +74,16 @@ def running_cluster(workers: int) -> Iterator[Cluster]:
             process.wait()
 
 
+def _address_in(told: Path) -> str | None:
+    with contextlib.suppress(OSError, ValueError):  # not there yet, or half written
+        return str(json.loads(told.read_text())["address"])
+    return None
+
+
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A scheduler and two workers; a test that kills one starts another."""
-    with running_cluster(workers=2) as started:
+    with running_cluster(tmp_path_factory.mktemp("cluster"), workers=2) as started:
         yield started
 
 
@@ -266,7 +275,8 @@ def test_a_cluster_that_loses_its_scheduler_or_all_workers_is_an_error_that_says
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / augmented.MANIFEST).write_text("{}")
     for victim in ("worker", "scheduler"):
-        with running_cluster(workers=1) as cluster:
+        (tmp_path / victim).mkdir()
+        with running_cluster(tmp_path / victim, workers=1) as cluster:
             running = run_on_cluster(jobs(tmp_path, 1000), cluster.address, 0, versions_here())
             next(running)
             (cluster.workers[0] if victim == "worker" else cluster.scheduler).kill()

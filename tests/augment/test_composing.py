@@ -21,7 +21,7 @@ from thirtyfold.augment.pictures import Pictures, find_pictures
 from thirtyfold.augment.plan import manifest_of, missing_jobs
 from thirtyfold.augment.recipes import RECIPES, Recipe, Step, find_recipe
 from thirtyfold.augment.sources import local_source
-from thirtyfold.augment.transform import augment, augment_and_count
+from thirtyfold.augment.transform import augment, make_copy
 from thirtyfold.augment.try_out import try_out
 from thirtyfold.augment.writer import augment_dataset
 from thirtyfold.datasets.formats.regions import fill, mask_annotation, mask_of
@@ -91,12 +91,12 @@ def test_covered_area_counts_towards_min_visible_exactly(red_squares: Pictures) 
     covering = recipe("CoverPart", cutouts=red_squares, covered=(0.3, 0.7))
     kept = 0
     for seed in range(40):
-        pixels, annotations, lost = augment_and_count(GREY, [BOX], covering, seed, 0.5)
-        share = covered_share(BOX.box_xyxy, looks(pixels, RED, 65))
+        copy = make_copy(GREY, [BOX], covering, seed, 0.5)
+        share = covered_share(BOX.box_xyxy, looks(copy.pixels, RED, 65))
         if abs(share - 0.5) > 0.01:  # within that a soft edge decides
-            assert bool(annotations) == (share < 0.5)
-        assert lost == 1 - len(annotations)
-        kept += len(annotations)
+            assert bool(copy.annotations) == (share < 0.5)
+        assert copy.lost == 1 - len(copy.annotations)
+        kept += len(copy.annotations)
     assert 8 < kept < 32
 
 
@@ -178,8 +178,8 @@ def test_a_photo_without_an_object_keeps_its_room_and_points_outside_go(rooms: P
     replacing = recipe("ReplaceBackground", folder=rooms)
     assert np.array_equal(augment(GREY, [], replacing, 0)[0], GREY)
     points = [Annotation(label="p", kind="point", points=((x, 100.0),)) for x in (150.0, 20.0)]
-    _, annotations, lost = augment_and_count(GREY, [SQUARE, *points], replacing, 0)
-    assert (annotations, lost) == ((SQUARE, points[0]), 1)
+    copy = make_copy(GREY, [SQUARE, *points], replacing, 0)
+    assert (copy.annotations, copy.lost) == ((SQUARE, points[0]), 1)
 
 
 def test_pictures_of_any_size_serve_as_a_room(tmp_path: Path) -> None:
@@ -254,17 +254,17 @@ def test_what_is_pasted_is_cut_out_of_what_was_there(tmp_path: Path) -> None:
 def test_boxes_that_are_mostly_hidden_are_dropped_and_counted(tmp_path: Path) -> None:
     everywhere = Annotation(label="wall", kind="polygon", points=((0, 0), (WIDTH, 0), (WIDTH, HEIGHT), (0, HEIGHT)))
     pasting = recipe("CopyPaste", objects=(1, 1), scale=(1, 1))
-    _, annotations, lost = augment_and_count(GREY, [BOX], pasting, 0, 0.4, [donor(tmp_path, RED, everywhere)])
-    assert ([a.label for a in annotations], lost) == (["wall"], 1)
+    copy = make_copy(GREY, [BOX], pasting, 0, 0.4, [donor(tmp_path, RED, everywhere)])
+    assert ([a.label for a in copy.annotations], copy.lost) == (["wall"], 1)
     half = Annotation(label="wall", kind="polygon", points=((0, 0), (150, 0), (150, HEIGHT), (0, HEIGHT)))
     found = Counter()
     for seed in range(40):
-        _, annotations, lost = augment_and_count(GREY, [BOX], pasting, seed, 0.4, [donor(tmp_path, RED, half)])
-        left, _, right, _ = next(a.box_xyxy for a in annotations if a.label == "wall")
+        copy = make_copy(GREY, [BOX], pasting, seed, 0.4, [donor(tmp_path, RED, half)])
+        left, _, right, _ = next(a.box_xyxy for a in copy.annotations if a.label == "wall")
         shown = 1 - max(0.0, min(right, 200) - max(left, 100)) / 100
-        assert (BOX in annotations) == (shown >= 0.4)
-        assert lost == (shown < 0.4)
-        found[lost] += 1
+        assert (BOX in copy.annotations) == (shown >= 0.4)
+        assert copy.lost == (shown < 0.4)
+        found[copy.lost] += 1
     assert min(found.values()) > 4
 
 

@@ -59,7 +59,7 @@ def test_a_boxes_share_is_counted_to_the_fraction_of_a_pixel() -> None:
     assert covered_share((10.0, 10.0, 10.0, 20.0), mask) == 0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @example(name="circle", shape=33554431, cover=8706)
 @given(name=st.sampled_from(list(SHAPES)), shape=st.integers(0, 2**32 - 1), cover=st.integers(0, 2**32 - 1))
 def test_areas_cover_what_they_covered_less_what_is_hidden(name: str, shape: int, cover: int) -> None:

@@ -68,6 +68,8 @@ def test_a_photo_can_be_asked_for_by_name_or_path(drawn_dataset: Path, how: str)
     assert try_out(Dataset(drawn_dataset), AugmentOptions(), photo=photo).photo.name == "0003.jpg"
     with pytest.raises(UsageError, match="--photo 0099: no photo of that name"):
         try_out(Dataset(drawn_dataset), AugmentOptions(), photo="0099")
+    with pytest.raises(UsageError, match="no photo of that name"):
+        try_out(Dataset(drawn_dataset), AugmentOptions(), photo="9" * 300)
 
 
 def test_a_photo_without_labels_shows_its_pixels(drawn_dataset: Path) -> None:

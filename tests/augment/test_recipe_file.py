@@ -151,6 +151,8 @@ def test_a_missing_file_and_an_unknown_name_are_told_apart(tmp_path: Path) -> No
         find_recipe(str(tmp_path / "none.yaml"))
     with pytest.raises(UsageError, match=r"one of webcam, .*, or a recipe file \(.yaml\) was expected"):
         find_recipe("none")
+    with pytest.raises(UsageError, match="or a recipe file"):
+        find_recipe("n" * 300)  # longer than a file's name may be
 
 
 def test_the_recipe_in_the_docs_is_one_and_every_built_in_recipe_is_described(tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_pieces_that_lie_over_each_other_stay_one_outline() -> None:
     assert np.array_equal(fill(inside.points, FRAME), fill(arms.points, FRAME))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.lists(st.tuples(coordinates, coordinates), min_size=3, max_size=10))
 def test_cut_polygons_cover_the_pixels_that_the_whole_one_covers_in_the_frame(
     corners: list[tuple[float, float]],
@@ -147,7 +147,7 @@ def test_cut_polygons_cover_the_pixels_that_the_whole_one_covers_in_the_frame(
     assert not (differing & ~_touched(corners)).any()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(st.floats(0.2, 1), min_size=12, max_size=40),
     st.tuples(coordinates, coordinates),

@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.augment.test_writer import KILLS, Heard, _group_lives, augment_in_a_process, copy_of, options, tree
+from tests.augment.test_writer import KILLS, _group_lives, augment_in_a_process, copy_of, options, tree
 from tests.drawn import draw_photo, write_dataset, write_label
+from tests.heard import Heard
+from tests.waiting import wait_for
 from thirtyfold import images
 from thirtyfold.augment.masks import to_region
 from thirtyfold.augment.options import AugmentOptions
@@ -131,7 +133,7 @@ def test_running_again_makes_only_shards_that_are_missing(drawn_dataset: Path) -
     before = tree(dataset.augmented_dir)
     heard = Heard()
     assert augment_dataset(dataset, in_shards(), progress=heard).made == 0
-    assert heard.heard("All 200 copies are there")
+    assert "All 200 copies are there" in heard.text
     shard_paths(dataset)[1].unlink()
     (dataset.augmented_dir / "shards" / ".shard-00001.tfrecord.abc.tmp").write_bytes(b"half a shard")
     with pytest.raises(DataError, match="64 copies are still missing; run `thirtyfold augment"):
@@ -145,12 +147,12 @@ def test_another_store_or_size_replaces_the_copies(drawn_dataset: Path) -> None:
     augment_dataset(dataset, options(factor=2))
     heard = Heard()
     augment_dataset(dataset, in_shards(2), progress=heard)
-    assert heard.heard("were made from other --store: they are made anew")
+    assert "were made from other --store: they are made anew" in heard.text
     assert not copies_dir(dataset).exists()
     (dataset.augmented_dir / "shards" / "mine.tfrecord").write_bytes(b"of somebody else")
     heard = Heard()
     augment_dataset(dataset, in_shards(2, shard_size=64), progress=heard)
-    assert heard.heard("were made from other --shard-size: they are made anew")
+    assert "were made from other --shard-size: they are made anew" in heard.text
     assert max(read_copies(dataset)[0].width, read_copies(dataset)[0].height) == 64
     kept = drawn_dataset / "augmented.old-1"
     assert [path.name for path in kept.rglob("*") if path.is_file()] == ["mine.tfrecord"]
@@ -344,8 +346,7 @@ def test_shards_killed_again_and_again_at_random_moments_end_with_the_same_bytes
         assert process.poll() is None, "it was done before it could be killed so often"
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
-        while _group_lives(process.pid):
-            time.sleep(0.01)
+        wait_for(lambda pid=process.pid: not _group_lives(pid), "the workers to end")  # type: ignore[misc]
         made.append(len(shard_paths(killed)))
         # A shard that has its name is whole, at every moment.
         for path in shard_paths(killed)[-3:]:

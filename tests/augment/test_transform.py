@@ -101,7 +101,7 @@ TURNING = Recipe(
 )
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(box=boxes(), seed=st.integers(0, 2**64 - 1))
 def test_boxes_land_within_a_pixel_of_their_warped_masks(box: tuple[int, int, int, int], seed: int) -> None:
     pixels, annotations = augment(white_box(box), [face(box)], STRAIGHT, seed, min_visible=1e-9)
@@ -113,7 +113,7 @@ def test_boxes_land_within_a_pixel_of_their_warped_masks(box: tuple[int, int, in
     assert annotations[0].box_xyxy == pytest.approx(expected, abs=1.0)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(box=boxes(), seed=st.integers(0, 2**64 - 1))
 def test_turned_boxes_are_within_a_pixel_of_the_warped_ellipse_inside(
     box: tuple[int, int, int, int], seed: int
@@ -151,7 +151,7 @@ def _iou(first: BoxXyxy, second: BoxXyxy) -> float:
     return overlap / (areas[0] + areas[1] - overlap)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     seed=st.integers(0, 2**64 - 1),
     corners=st.lists(st.tuples(st.integers(0, WIDTH), st.integers(0, HEIGHT)), min_size=3, max_size=6, unique=True),

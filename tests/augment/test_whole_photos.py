@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.classes import Heard, tick, write_tagged
+from tests.classes import tick, write_tagged
+from tests.heard import Heard
 from thirtyfold.augment.online import augmenter_of
 from thirtyfold.augment.options import AugmentOptions
 from thirtyfold.augment.recipes import RECIPES

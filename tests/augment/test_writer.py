@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.drawn import draw_photo, write_dataset, write_label
+from tests.heard import Heard
+from tests.waiting import wait_for
 from thirtyfold import images
 from thirtyfold.augment.options import AugmentOptions
 from thirtyfold.augment.writer import augment_dataset
@@ -26,24 +28,12 @@ from thirtyfold.datasets.split_options import SplitOptions
 from thirtyfold.datasets.split_plan import split_dataset
 from thirtyfold.errors import DataError, SplitError, UsageError
 from thirtyfold.images import write_jpeg
-from thirtyfold.progress import Silent
 from thirtyfold.sample import Annotation
 from thirtyfold.workspace import Dataset
 
 REPOSITORY = Path(__file__).parents[2]
 # 50 take one to two minutes.
 KILLS = int(os.environ.get("THIRTYFOLD_KILLS", "15"))
-
-
-class Heard(Silent):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.lines.append(text)
-
-    def heard(self, words: str) -> bool:
-        return any(words in line for line in self.lines)
 
 
 def options(factor: int = 3, **others: object) -> AugmentOptions:
@@ -69,7 +59,7 @@ def test_train_photos_are_multiplied_and_nothing_else_is(drawn_dataset: Path) ->
     before = tree(drawn_dataset)
     heard = Heard()
     result = augment_dataset(dataset, options(), progress=heard)
-    assert heard.heard("There was no split yet, so one was made by captures.jsonl")
+    assert "There was no split yet, so one was made by captures.jsonl" in heard.text
     split = read_split(dataset)
     copies = read_copies(dataset)
     assert result.copies == result.made == len(copies) == 3 * len(split.names("train"))
@@ -142,7 +132,7 @@ def test_running_again_makes_nothing_and_says_so(drawn_dataset: Path) -> None:
     heard = Heard()
     second = augment_dataset(dataset, options(), progress=heard)
     assert (second.made, second.copies) == (0, first.copies)
-    assert heard.heard(f"All {first.copies} copies are there")
+    assert f"All {first.copies} copies are there" in heard.text
     assert tree(dataset.augmented_dir) == before
 
 
@@ -194,8 +184,7 @@ def test_killed_again_and_again_at_random_moments_it_ends_with_the_same_bytes(
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
         # The workers notice that their parent is gone and end: nobody holds the process group any more.
-        while _group_lives(process.pid):
-            time.sleep(0.01)
+        wait_for(lambda pid=process.pid: not _group_lives(pid), "the workers to end")  # type: ignore[misc]
         folder = copies_dir(killed)
         made.append(len(list(folder.glob("*.json"))) if folder.is_dir() else 0)
         assert made[-2] <= made[-1] < 10 * factor
@@ -240,7 +229,7 @@ def test_copies_of_other_options_are_replaced_not_mixed(
     heard = Heard()
     augment_dataset(reused, options(**other), progress=heard)
     augment_dataset(fresh, options(**other))
-    assert heard.heard("they are made anew")
+    assert "they are made anew" in heard.text
     assert tree(reused.augmented_dir) == tree(fresh.augmented_dir)
     assert sorted(path.name for path in reused.root.iterdir()) == sorted(path.name for path in fresh.root.iterdir())
 
@@ -255,7 +244,7 @@ def test_corrected_labels_and_another_split_make_the_copies_anew(drawn_dataset: 
     assert labels == {"hand"}
     heard = Heard()
     split_dataset(dataset, SplitOptions(test_sessions=("s1",), val=0), progress=heard)
-    assert heard.heard("were made from another split: run `thirtyfold augment")
+    assert "were made from another split: run `thirtyfold augment" in heard.text
     with pytest.raises(SplitError, match="the copies were made from another split"):
         check_split(read_split(dataset), read_copies(dataset))
     augment_dataset(dataset, options())
@@ -273,7 +262,7 @@ def test_files_that_somebody_else_put_there_are_never_deleted(drawn_dataset: Pat
     augment_dataset(dataset, options(seed=1), progress=heard)
     kept = drawn_dataset / "augmented.old-1"
     assert sorted(path.name for path in kept.rglob("*") if path.is_file()) == ["mine.jpg", "mine.json", "notes.txt"]
-    assert heard.heard("kept, as it holds files that thirtyfold did not make")
+    assert "kept, as it holds files that thirtyfold did not make" in heard.text
     augment_dataset(dataset, options(seed=2))
     assert (kept / "notes.txt").read_text() == "keep me"
 
@@ -307,7 +296,7 @@ def test_a_broken_photo_in_the_middle_is_named_and_the_rest_goes_on(drawn_datase
     result = augment_dataset(dataset, options(), progress=heard)
     assert len(result.problems) == 1
     assert "0007" in result.problems[0]
-    assert heard.heard("Left out: ")
+    assert "Left out: " in heard.text
     assert (result.photos, result.copies) == (14, 42)
     assert len(read_copies(dataset)) == 42
     again = augment_dataset(dataset, options())
@@ -329,7 +318,7 @@ def test_verified_empty_photos_become_negatives_and_unlabelled_ones_are_skipped(
     heard = Heard()
     result = augment_dataset(dataset, options(recipe="seed", min_visible=0.01), progress=heard)
     assert result.unlabelled == 1
-    assert heard.heard("1 of the train photos have no label that a person has seen")
+    assert "1 of the train photos have no label that a person has seen" in heard.text
     by_parent: dict[str, list[bool]] = {}
     for copy in read_copies(dataset):
         by_parent.setdefault(str(copy.parent), []).append(copy.annotations == ())
@@ -352,7 +341,7 @@ def test_shapes_that_cannot_be_moved_are_counted_and_said(drawn_dataset: Path) -
     heard = Heard()
     result = augment_dataset(dataset, options(), progress=heard)
     assert result.not_moved == {"mask": 1}
-    assert heard.heard("missing from the copies: 1 of kind mask")
+    assert "missing from the copies: 1 of kind mask" in heard.text
 
 
 def test_photos_newer_than_the_split_stop_it_with_the_next_command(drawn_dataset: Path) -> None:
@@ -411,6 +400,6 @@ def test_real_webcam_photos_are_augmented_with_their_labels_in_another_folder(
     heard = Heard()
     result = augment_dataset(dataset, options(factor=4), progress=heard)
     assert result.problems == ()
-    assert heard.heard("blocks of time")
+    assert "blocks of time" in heard.text
     assert result.copies == 4 * len(read_split(dataset).names("train"))
     assert result.negatives < result.copies / 5

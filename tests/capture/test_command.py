@@ -8,12 +8,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.capture.sources import mjpeg_server, moving_photo, write_video
+from tests.waiting import PATIENCE_SECONDS, wait_for
 from thirtyfold.capture import records
 from thirtyfold.workspace import Dataset
 
@@ -26,8 +26,9 @@ def _command(*arguments: str | Path) -> list[str]:
 
 
 def _run(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = _command(*arguments)
     return subprocess.run(
-        _command(*arguments), cwd=cwd, env=NO_SCREEN, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=cwd, env=NO_SCREEN, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
     )
 
 
@@ -131,10 +132,12 @@ def _start_and_wait_for_photos(url: str, root: Path, count: int) -> subprocess.P
         stderr=subprocess.PIPE,
         text=True,
     )
-    end = time.monotonic() + 30
-    while len(records.kept(Dataset(root))) < count:
-        assert tool.poll() is None and time.monotonic() < end
-        time.sleep(0.02)
+
+    def has_taken() -> bool:
+        assert tool.poll() is None, tool.communicate()[1]
+        return len(records.kept(Dataset(root))) >= count
+
+    wait_for(has_taken, f"{count} photos")
     return tool
 
 
@@ -143,7 +146,7 @@ def test_ctrl_c_keeps_everything_taken(tmp_path: Path) -> None:
     with mjpeg_server([None], fps=60) as server:
         tool = _start_and_wait_for_photos(server.url, root, 5)
         tool.send_signal(signal.SIGINT)
-        _, err = tool.communicate(timeout=20)
+        _, err = tool.communicate(timeout=PATIENCE_SECONDS)
     assert tool.returncode == 130, err
     assert "No preview: there is no screen" in err
     assert "photos are saved" in err and "--session s --n" in err

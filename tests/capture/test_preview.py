@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import ctypes
-import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +9,8 @@ import numpy as np
 import pytest
 
 from tests.capture.sources import mjpeg_server, moving_photo
-from tests.xvfb import screen_of_its_own
+from tests.waiting import PATIENCE_SECONDS, wait_for
+from tests.xvfb import Screen, screen_of_its_own
 from thirtyfold.capture import records
 from thirtyfold.capture.preview import PreviewWindow, State, draw_preview
 from thirtyfold.errors import NotInstalledError
@@ -54,6 +52,13 @@ def test_instructions_in_any_language_and_length_are_drawn(instruction: str) -> 
     assert draw_preview(moving_photo(1), _state(instruction=instruction)).shape == (600, 800, 3)
 
 
+@pytest.mark.parametrize("shape", [(20, 800, 3), (3, 2000, 3), (900, 40, 3)])
+def test_pictures_with_no_room_for_the_lines_are_drawn_all_the_same(shape: tuple[int, int, int]) -> None:
+    drawn = draw_preview(np.full(shape, 90, np.uint8), _state())
+    assert drawn.shape[1] >= 800
+    assert drawn.max() > 200, "the words are in it"
+
+
 def test_letters_beyond_ascii_are_letters_and_not_question_marks() -> None:
     umlaut, question = (draw_preview(moving_photo(1), _state(instruction=text)) for text in ("Ä", "?"))
     assert not np.array_equal(umlaut, question)
@@ -71,60 +76,18 @@ def test_no_screen_is_a_sentence_and_not_an_abort(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.fixture(scope="module")
-def display() -> Iterator[str]:
-    """An X screen that nobody sees."""
+def xvfb() -> Iterator[Screen]:
     import cv2
 
     if cv2.version.headless:  # type: ignore[attr-defined]
         pytest.skip("this OpenCV has no windows")
     with screen_of_its_own("1280x960") as screen:
-        yield screen.environment["DISPLAY"]
-
-
-def _xdotool(display: str, *arguments: str) -> str:
-    done = subprocess.run(
-        ["xdotool", *arguments], env=os.environ | {"DISPLAY": display}, capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip()
-
-
-def _close_window(display: str, window: int) -> None:
-    """Ask a window to close, as the cross in its corner does; without a window manager nobody else does."""
-
-    class ClientMessage(ctypes.Structure):
-        _fields_ = (
-            ("type", ctypes.c_int),
-            ("serial", ctypes.c_ulong),
-            ("send_event", ctypes.c_int),
-            ("display", ctypes.c_void_p),
-            ("window", ctypes.c_ulong),
-            ("message_type", ctypes.c_ulong),
-            ("format", ctypes.c_int),
-            ("data", ctypes.c_long * 5),
-            ("padding", ctypes.c_long * 24),
-        )
-
-    x11 = ctypes.CDLL("libX11.so.6")
-    x11.XOpenDisplay.restype = ctypes.c_void_p
-    x11.XInternAtom.restype = ctypes.c_ulong
-    connection = ctypes.c_void_p(x11.XOpenDisplay(display.encode()))
-    protocols, delete = (x11.XInternAtom(connection, name, 0) for name in (b"WM_PROTOCOLS", b"WM_DELETE_WINDOW"))
-    message = ClientMessage(type=33, window=window, message_type=protocols, format=32)
-    message.data[0] = delete
-    x11.XSendEvent(connection, ctypes.c_ulong(window), 0, ctypes.c_long(0), ctypes.byref(message))
-    x11.XCloseDisplay(connection)
-
-
-def _wait_for(what: str, condition: object, seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < end, f"{what} did not happen"
-        time.sleep(0.05)
+        yield screen
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", ["q", "Escape", "close"])
-def test_a_person_drives_the_window_by_its_keys(display: str, ending: str, tmp_path: Path) -> None:
+def test_a_person_drives_the_window_by_its_keys(xvfb: Screen, ending: str, tmp_path: Path) -> None:
     """The real command before a real window: Space takes, B takes back, Q, Esc and closing stop."""
     root = tmp_path / "faces"
     dataset = Dataset(root)
@@ -132,26 +95,25 @@ def test_a_person_drives_the_window_by_its_keys(display: str, ending: str, tmp_p
         command = [sys.executable, "-m", "thirtyfold", "capture", str(root), "--source", server.url]
         tool = subprocess.Popen(
             [*command, "--every", "3600", "--shots", "none", "--session", "s"],
-            env=os.environ | {"DISPLAY": display},
+            env=xvfb.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
         try:
-            _wait_for("a window", lambda: _xdotool(display, "search", "--name", "thirtyfold capture"))
-            window = _xdotool(display, "search", "--name", "thirtyfold capture").splitlines()[-1]
+            window = xvfb.window("thirtyfold capture")
             # The first photo comes by itself; the next would be due in an hour.
-            _wait_for("the first photo", lambda: len(records.kept(dataset)) == 1)
-            _xdotool(display, "windowfocus", "--sync", window)
-            _xdotool(display, "key", "space")
-            _wait_for("a photo by Space", lambda: len(records.kept(dataset)) == 2)
-            _xdotool(display, "key", "b")
-            _wait_for("taking back", lambda: len(records.kept(dataset)) == 1)
+            wait_for(lambda: len(records.kept(dataset)) == 1, "the first photo")
+            xvfb.xdotool("windowfocus", "--sync", window)
+            xvfb.xdotool("key", "space")
+            wait_for(lambda: len(records.kept(dataset)) == 2, "a photo by Space")
+            xvfb.xdotool("key", "b")
+            wait_for(lambda: len(records.kept(dataset)) == 1, "taking back")
             if ending == "close":
-                _close_window(display, int(window))
+                xvfb.ask_to_close(window)
             else:
-                _xdotool(display, "key", ending)
-            out, err = tool.communicate(timeout=20)
+                xvfb.xdotool("key", ending)
+            out, err = tool.communicate(timeout=PATIENCE_SECONDS)
         finally:
             tool.kill()
             tool.wait()

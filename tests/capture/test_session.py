@@ -2,35 +2,31 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.capture.sources import ScriptedCamera, black, mjpeg_server, moving_photo, write_video
+from tests.heard import Heard
 from thirtyfold import files
 from thirtyfold.capture import records
-from thirtyfold.capture.camera import LiveCamera, open_camera
+from thirtyfold.capture.camera import open_camera
 from thirtyfold.capture.chooser import Timing
+from thirtyfold.capture.frames import Frame
+from thirtyfold.capture.live_camera import LiveCamera
 from thirtyfold.capture.options import CaptureOptions
 from thirtyfold.capture.preview import Action, State
 from thirtyfold.capture.session import capture
 from thirtyfold.datasets import labelme_json
 from thirtyfold.datasets.samples import capture_sessions, read_samples
 from thirtyfold.errors import CameraError, DataError, NothingToDo, UsageError
-from thirtyfold.images import Pixels, encode_jpeg, write_jpeg
-from thirtyfold.progress import Silent
+from thirtyfold.images import Pixels, encode_jpeg, read_size, write_jpeg
 from thirtyfold.workspace import Dataset
 
 QUICK = Timing(warm_up=0.05, new_shot=0.05, leave=0.1, patience=0.5)
-
-
-class Notes(Silent):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
 
 
 class KeyPresses:
@@ -135,12 +131,12 @@ def test_foreign_files_are_never_written_over(video: Path, dataset: Dataset) -> 
 def test_blurred_black_and_identical_frames_are_refused_and_keep_all_keeps_them(tmp_path: Path) -> None:
     frames = [moving_photo(0), black(), moving_photo(0), moving_photo(3)]
     video = write_video(tmp_path / "v.avi", frames, fps=10)
-    notes = Notes()
-    result = capture(Dataset(tmp_path / "a"), _options(video, count=4, every=0.1), progress=notes)
+    heard = Heard()
+    result = capture(Dataset(tmp_path / "a"), _options(video, count=4, every=0.1), progress=heard)
     assert len(result.images) == 2
     assert result.refused == {"black": 1, "the same as the photo before": 1}
     assert result.ended == "source ended"
-    assert "only 2 photos in 4 frames" in notes.said[-1] and "--keep-all" in notes.said[-1]
+    assert "only 2 photos in 4 frames" in heard.lines[-1] and "--keep-all" in heard.lines[-1]
     result.raise_if_cut_short()  # the file ended as files do
     kept = capture(Dataset(tmp_path / "b"), _options(video, count=4, every=0.1, keep_all=True))
     assert len(kept.images) == 4
@@ -186,6 +182,15 @@ def test_a_folder_is_taken_picture_by_picture_and_never_changed(tmp_path: Path, 
         result.raise_if_cut_short()
 
 
+def test_the_folder_one_stands_in_gives_its_session_a_name(
+    tmp_path: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, folder in enumerate(("phone", "camera/photos")):
+        write_jpeg(tmp_path / folder / "a.jpg", moving_photo(number))
+        monkeypatch.chdir(tmp_path / folder)
+        assert capture(dataset, _options(".", count=1)).session == ("phone", "camera")[number]
+
+
 def test_the_dataset_cannot_be_its_own_source(video: Path, dataset: Dataset) -> None:
     capture(dataset, _options(video, count=2))
     for source in (dataset.root, dataset.images_dir):
@@ -194,16 +199,16 @@ def test_the_dataset_cannot_be_its_own_source(video: Path, dataset: Dataset) -> 
 
 
 def test_a_camera_guides_through_the_shots_and_writes_the_negatives(dataset: Dataset) -> None:
-    notes = Notes()
+    heard = Heard()
     with mjpeg_server([None], fps=60) as server:
         options = _options(server.url.replace("//", "//me:secret@"), count=10, every=0.02, session="room")
-        result = capture(dataset, options, progress=notes, timing=QUICK)
+        result = capture(dataset, options, progress=heard, timing=QUICK)
     assert len(result.images) == 10 and result.ended == "done"
     shots = [line["shot"] for line in _lines(dataset)]
     assert shots[0] == "Look straight at the camera" and str(shots[-1]).startswith("Leave the picture")
     assert len(set(shots)) == 10
     assert [sample.annotations for sample in read_samples(dataset)] == [None] * 9 + [()]
-    assert sum("photos)" in said for said in notes.said) == 10
+    assert sum("photos)" in said for said in heard.lines) == 10
     assert "secret" not in dataset.captures_path.read_text()
 
 
@@ -218,14 +223,14 @@ def test_a_new_visit_to_a_camera_is_a_new_session(dataset: Dataset) -> None:
 
 
 def test_a_stream_that_dies_half_way_is_told_with_what_was_saved(dataset: Dataset) -> None:
-    notes = Notes()
-    with mjpeg_server([40], fps=60) as server:
+    heard = Heard()
+    with mjpeg_server([40], fps=20) as server:
         camera = open_camera(server.url)
         assert isinstance(camera, LiveCamera)
-        camera._pauses_seconds = (0.02, 2.5)
+        camera._pauses_seconds = (0.02, 5.0)
         options = _options(server.url, count=50, every=0.05, shots="none")
-        result = capture(dataset, options, progress=notes, camera=camera, timing=QUICK)
-    assert any("no picture" in said for said in notes.said), "a person is not left waiting without a word"
+        result = capture(dataset, options, progress=heard, camera=camera, timing=QUICK)
+    assert any("no picture" in said for said in heard.lines), "a person is not left waiting without a word"
     assert result.ended == "camera died"
     assert 1 <= len(result.images) < 50
     with pytest.raises(CameraError, match=rf"{len(result.images)} of 50 photos are saved"):
@@ -233,14 +238,50 @@ def test_a_stream_that_dies_half_way_is_told_with_what_was_saved(dataset: Datase
     assert len(records.kept(dataset)) == len(result.images)
 
 
+def test_a_camera_that_was_away_sets_its_exposure_before_the_next_photo(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("thirtyfold.capture.session._SILENT_POLLS", 20)
+    person = KeyPresses(lambda state: None)
+    away_before = 3
+
+    class Unplugged(ScriptedCamera):
+        def read(self) -> Frame | None:
+            frame = super().read()
+            if frame is not None and frame.index > 0:
+                # Shown once more may have been the frame before; shown twice, the last one was considered.
+                seen = len(person.states) + (25 if frame.index == away_before else 2)
+                while len(person.states) < seen and not self.closed:
+                    time.sleep(0.005)
+            return frame
+
+    camera = Unplugged([(seconds, moving_photo(index)) for index, seconds in enumerate((0, 1, 1.1, 9, 9.2, 9.6, 9.7))])
+    options = _options("0", count=2, every=1.0, shots="none")
+    result = capture(dataset, options, camera=camera, preview=person, timing=Timing(warm_up=0.5))
+    assert result.ended == "done"
+    assert [line["seconds"] for line in _lines(dataset)] == [1, 9.6]
+
+
 def test_a_live_camera_that_shows_only_black_does_not_stop_the_work(dataset: Dataset) -> None:
     with mjpeg_server([None], fps=60) as server:
         server.jpegs = [encode_jpeg(black())]
-        notes = Notes()
+        heard = Heard()
         options = _options(server.url, count=1, every=0.05, shots="none")
-        result = capture(dataset, options, progress=notes, timing=QUICK)
+        result = capture(dataset, options, progress=heard, timing=QUICK)
     assert len(result.images) == 1
-    assert any("kept although it is black" in said for said in notes.said)
+    assert any("kept although it is black" in said for said in heard.lines)
+
+
+def test_a_camera_that_is_turned_on_its_side_gives_photos_and_labels_of_both_sizes(dataset: Dataset) -> None:
+    upright = np.ascontiguousarray(np.rot90(moving_photo(1)))
+    camera = ScriptedCamera([(0.0, moving_photo(0)), (1.0, upright)], live=False)
+    result = capture(dataset, _options("0", count=2, every=1.0, session="s", shots="empty"), camera=camera)
+    assert result.ended == "done"
+    sizes = [(sample.width, sample.height) for sample in read_samples(dataset)]
+    assert sizes == [(160, 120), (120, 160)]
+    for path, size_wh in zip(dataset.image_paths(), sizes, strict=True):
+        label_file = labelme_json.read(path.with_suffix(".json"))
+        assert (label_file.width, label_file.height) == size_wh == read_size(path)
 
 
 def _slow_frames(count: int) -> list[tuple[float, Pixels]]:
@@ -272,6 +313,13 @@ def test_space_takes_one_now_and_b_takes_the_last_back(dataset: Dataset) -> None
     assert not more.adopted
 
 
+def test_a_recording_whose_only_photo_was_taken_back_is_no_bad_file(dataset: Dataset) -> None:
+    person = KeyPresses(lambda state: Action.BACK if state.taken else None)
+    camera = ScriptedCamera([(0.0, moving_photo(1))], live=False)
+    result = capture(dataset, _options("0", session="s"), camera=camera, preview=person)
+    assert (result.ended, result.images, result.discarded) == ("source ended", (), 1)
+
+
 def test_nothing_is_taken_back_where_nothing_was_taken(dataset: Dataset) -> None:
     person = KeyPresses(lambda state: Action.BACK if state.taken == 0 else Action.STOP)
     camera = ScriptedCamera([(0.0, black()), *_slow_frames(50)], live=False)
@@ -284,6 +332,7 @@ def test_a_photo_whose_line_was_lost_by_a_power_cut_is_found_again(video: Path, 
     lines = dataset.captures_path.read_text().splitlines()
     torn = "\n".join(lines[:-1]) + "\n" + lines[-1][:40]
     dataset.captures_path.write_text(torn)
+    records.append(dataset, {"started_at": "somebody else's line"})
     write_jpeg(dataset.images_dir / "holiday_0001.jpg", moving_photo(9))
     result = capture(dataset, _options(video, count=1))
     assert result.adopted == ("walk_0003.jpg",)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.classes import Heard, write_tagged
+from tests.classes import write_tagged
+from tests.heard import Heard
 from thirtyfold.datasets import labelme_json
 from thirtyfold.datasets.attribute_options import AttributeOptions
 from thirtyfold.datasets.attributes import Attributes, Head, attach, read_attributes
-from thirtyfold.datasets.class_import import settle_dataset
+from thirtyfold.datasets.class_import import open_dataset
 from thirtyfold.datasets.samples import read_samples
 from thirtyfold.datasets.split_options import SplitOptions
 from thirtyfold.datasets.split_plan import split_dataset
@@ -259,7 +260,7 @@ def test_real_faces_with_a_table_of_ages(
     shared: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    dataset = settle_dataset(shared("data/lfw10"))
+    dataset = open_dataset(shared("data/lfw10"))
     samples = read_samples(dataset)
     people = sorted({sample.tags[0] for sample in samples})
     rows = [f"{sample.image_path.name};male;{50 + people.index(sample.tags[0])},5" for sample in samples]

@@ -41,6 +41,7 @@ def test_a_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:
         {"factor": "2"},
         {"sources": []},
         {"left_out": None},
+        {"left_out": [["a.jpg"]]},
         {"color": "blue"},
         {"copies_a_shard": None},
         {"factor": 10**12},
@@ -52,8 +53,9 @@ def test_a_manifest_that_is_not_ours_counts_as_none(tmp_path: Path, change: dict
     path = tmp_path / "augmented" / "manifest.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     assert read_manifest(Dataset(tmp_path)) is None
-    path.write_text("{")
-    assert read_manifest(Dataset(tmp_path)) is None
+    for broken in ("{", "[" * 100_000):
+        path.write_text(broken)
+        assert read_manifest(Dataset(tmp_path)) is None
     assert read_copies(Dataset(tmp_path)) == []
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import shutil
 import threading
 from collections import defaultdict
@@ -96,9 +98,10 @@ def test_every_message_is_a_short_line_and_every_kind_has_a_mend(checked: tuple[
     assert all((kind.mend.endswith(".") and kind.title[0].islower()) or kind.title[0] == "J" for kind in KINDS.values())
 
 
-def test_the_docs_list_every_code() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "check.md").read_text(encoding="utf-8")
-    assert [code for code in KINDS if f"`{code}`" not in page] == []
+def test_the_docs_list_every_kind_as_the_program_says_it() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "check.md").read_text(encoding="utf-8").splitlines()
+    rows = [f"| `{code}` | {kind.severity} | {kind.title} | {kind.mend} |" for code, kind in KINDS.items()]
+    assert [row for row in rows if row not in page] == []
 
 
 def test_a_path_that_comes_back_into_the_dataset_does_not_leave_it(tmp_path: Path) -> None:
@@ -307,6 +310,45 @@ def test_photos_that_came_after_the_split_are_a_warning(tmp_path: Path) -> None:
     split_dataset(Dataset(root), SplitOptions())
     (root / "images" / "new.jpg").write_bytes(encode(1, "JPEG"))
     assert "split-out-of-date" in check_dataset(Dataset(root), NO_PAGE).codes()
+
+
+def test_labels_that_lie_in_both_places_are_compared_also_where_one_is_no_file(tmp_path: Path) -> None:
+    root = write_dataset(tmp_path / "faces", sessions=1, per_session=2)
+    (root / "labels" / "0001.json").mkdir(parents=True)
+    shutil.copyfile(root / "images" / "0002.json", root / "labels" / "0002.json")
+    twice = [
+        problem.message for problem in check_dataset(Dataset(root), NO_PAGE).problems if problem.code == "label-twice"
+    ]
+    assert twice == ["also lies in labels/, and differs", "also lies in labels/, with the same bytes"]
+
+
+@pytest.mark.parametrize(
+    ("mask", "last"),
+    [
+        ("no base64!", 9),
+        ("AAAA", 9),
+        (base64.b64encode(encode(1, "PNG")).decode(), 9),  # of another size than its corners say
+        (base64.b64encode(png_header(40_000, 40_000)).decode(), 39_999),
+        (None, 9),
+    ],
+)
+def test_a_mask_that_cannot_be_read_is_named_by_its_shape(tmp_path: Path, mask: str | None, last: int) -> None:
+    root = write_dataset(tmp_path / "faces", sessions=1, per_session=1)
+    path = root / "images" / "0001.json"
+    raw = json.loads(path.read_text())
+    raw["shapes"].append({"label": "hat", "points": [[0, 0], [last, last]], "shape_type": "mask", "mask": mask})
+    path.write_text(json.dumps(raw))
+    (problem,) = (one for one in check_dataset(Dataset(root), NO_PAGE).problems if one.severity == "error")
+    assert (problem.code, problem.file, problem.shape) == ("shape-broken", "images/0001.json", 1)
+    assert "shapes[1] (hat) has a mask that is no PNG" in problem.message
+
+
+def test_a_photo_of_gigabytes_is_named_and_not_read(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(encode(1, "JPEG"))
+    os.truncate(tmp_path / "a.jpg", 3_000_000_000)  # a file with a hole: it takes no space
+    assert examine_photo(tmp_path / "a.jpg").findings == (
+        ("image-too-large", "has 3000 MB, more than its pixels can need"),
+    )
 
 
 def test_labels_off_the_list_are_named_with_the_nearest_one(tmp_path: Path) -> None:

@@ -11,8 +11,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from tests.corpus import HEIGHT, WIDTH, encode, label_of, picture, polygon, rectangle, tree_digest, write_corpus
@@ -20,7 +18,6 @@ from tests.drawn import write_dataset
 from thirtyfold import cli
 from thirtyfold.datasets import labelme_json
 from thirtyfold.datasets.check.fix import FixResult
-from thirtyfold.datasets.check.fix_labels import clip_polygon
 from thirtyfold.datasets.check.options import CheckOptions
 from thirtyfold.datasets.check.run import check_dataset
 from thirtyfold.datasets.samples import capture_sessions, read_samples
@@ -29,7 +26,6 @@ from thirtyfold.datasets.split_options import SplitOptions
 from thirtyfold.datasets.split_plan import split_dataset
 from thirtyfold.errors import UsageError
 from thirtyfold.images import Pixels, read_rgb
-from thirtyfold.sample import Point
 from thirtyfold.workspace import Dataset
 
 FIX = CheckOptions(page=False, fix=True)
@@ -291,24 +287,3 @@ def test_the_command_ends_with_4_only_if_something_had_to_be_left_out(
     assert ended.value.code == 4
     assert "images/0002.jpg is left out" in capsys.readouterr().err
     assert len(list((tmp_path / "copies" / "images").glob("*.jpg"))) == 4
-
-
-corner = st.tuples(st.integers(-40, 100), st.integers(-40, 100))
-
-
-@given(st.lists(corner, min_size=3, max_size=3, unique=True))
-def test_a_clipped_polygon_covers_what_the_whole_one_covers_inside(raw: list[tuple[int, int]]) -> None:
-    points: tuple[Point, ...] = tuple((float(x), float(y)) for x, y in raw)
-    clipped = clip_polygon(points, (WIDTH, HEIGHT))
-    assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in clipped)
-    # Painted by OpenCV, four times as large, with a margin around the photo.
-    scale, margin = 4, 50
-
-    def paint(corners: tuple[Point, ...]) -> np.ndarray[Any, Any]:
-        canvas = np.zeros(((HEIGHT + 2 * margin) * scale, (WIDTH + 2 * margin) * scale), np.uint8)
-        if corners:
-            cv2.fillPoly(canvas, [((np.asarray(corners) + margin) * scale).round().astype(np.int32)], 1)
-        return canvas[margin * scale : (margin + HEIGHT) * scale, margin * scale : (margin + WIDTH) * scale]
-
-    differing = (paint(points) != paint(clipped)).sum()
-    assert differing <= 2 * scale * (WIDTH + HEIGHT)  # an outline's worth: OpenCV paints whole pixels

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.corpus import encode, label_of, picture, rectangle
 from tests.drawn import write_dataset
+from tests.waiting import PATIENCE_SECONDS
 from thirtyfold.datasets.check import page
 from thirtyfold.datasets.check.options import CheckOptions
 from thirtyfold.datasets.check.plots import position_plot, size_plot
@@ -133,22 +134,23 @@ def test_a_second_check_of_the_same_data_writes_the_same_page(tmp_path: Path) ->
 
 
 @pytest.fixture(scope="module")
-def chromium() -> str:
-    for name in ("chromium", "chromium-browser", "google-chrome", "chrome"):
-        found = shutil.which(name)
-        if found:
-            return found
-    pytest.skip("no Chromium to open the page in (apt-get install chromium)")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
+        yield browser
+        browser.close()
 
 
-def opened(chromium: str, path: Path, tmp_path: Path, address: str = "") -> str:
+def opened(browser: Browser, path: Path, address: str = "") -> str:
     """The page's HTML after its script ran."""
-    command = [
-        chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-        f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", path.as_uri() + address,
-    ]  # fmt: skip
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    page = browser.new_page()
+    page.goto(path.as_uri() + address)
+    page.wait_for_selector("[data-ready]", state="attached", timeout=PATIENCE_SECONDS * 1000)
+    dom = page.content()
+    page.close()
+    return dom
 
 
 def cards(dom: str) -> list[str]:
@@ -156,31 +158,29 @@ def cards(dom: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_in_a_browser_no_hostile_name_runs_and_every_photo_is_shown(
-    hostile: Path, chromium: str, tmp_path: Path
-) -> None:
-    dom = opened(chromium, hostile, tmp_path)
+def test_in_a_browser_no_hostile_name_runs_and_every_photo_is_shown(hostile: Path, browser: Browser) -> None:
+    dom = opened(browser, hostile)
     assert f'data-ready="{len(HOSTILE) + 1}"' in dom
     assert "data-hacked" not in dom
     assert len(cards(dom)) == len(HOSTILE) + 1
 
 
 @pytest.mark.slow
-def test_in_a_browser_the_filters_leave_what_was_asked_for(chromium: str, tmp_path: Path) -> None:
+def test_in_a_browser_the_filters_leave_what_was_asked_for(browser: Browser, tmp_path: Path) -> None:
     root = write_dataset(tmp_path / "faces", empty_every=5)
     (root / "images" / "0003.jpg").write_bytes(encode(3, "JPEG", mode="CMYK"))
     (root / "images" / "0004.json").unlink()
     split = split_dataset(Dataset(root), SplitOptions(seed=1))
     check_dataset(Dataset(root), CheckOptions())
     path = root / "check.html"
-    assert cards(opened(chromium, path, tmp_path, "#problem=image-cmyk")) == ["0003.jpg"]
-    unlabelled = opened(chromium, path, tmp_path, "#problem=label-unlabelled")
+    assert cards(opened(browser, path, "#problem=image-cmyk")) == ["0003.jpg"]
+    unlabelled = opened(browser, path, "#problem=label-unlabelled")
     assert cards(unlabelled) == ["0004.jpg"]
     assert "1 of 20 photos match" in unlabelled
-    assert sorted(cards(opened(chromium, path, tmp_path, "#part=test"))) == split.names("test")
-    with_face = cards(opened(chromium, path, tmp_path, "#label=0"))
+    assert sorted(cards(opened(browser, path, "#part=test"))) == split.names("test")
+    with_face = cards(opened(browser, path, "#label=0"))
     assert len(with_face) == 20 - 4 - 1  # four verified empty, one unlabelled
-    assert cards(opened(chromium, path, tmp_path, "#text=0012")) == ["0012.jpg"]
+    assert cards(opened(browser, path, "#text=0012")) == ["0012.jpg"]
 
 
 def test_a_tall_narrow_box_is_a_dot_high_on_the_left_of_the_size_plot() -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.classes import Heard, write_class_folders
+from tests.classes import write_class_folders
+from tests.heard import Heard
 from thirtyfold import cli
-from thirtyfold.datasets.class_import import IMPORTED, is_class_folders, settle_dataset
+from thirtyfold.datasets.class_import import IMPORTED, is_class_folders, open_dataset
 from thirtyfold.datasets.samples import read_samples
 from thirtyfold.datasets.split import GIVEN_TEST, check_split, read_split
 from thirtyfold.datasets.split_options import SplitOptions
@@ -34,7 +35,7 @@ def bytes_below(root: Path) -> dict[str, bytes]:
 
 def test_a_folder_of_photos_for_each_class_becomes_a_dataset_with_ticked_flags(source: Path) -> None:
     before, heard = bytes_below(source), Heard()
-    dataset = settle_dataset(source, heard)
+    dataset = open_dataset(source, heard)
     assert dataset.root == Path("datasets/pets")
     samples = read_samples(dataset)
     assert Counter(sample.tags for sample in samples) == {("cat",): 8, ("dog",): 8}
@@ -48,29 +49,29 @@ def test_a_folder_of_photos_for_each_class_becomes_a_dataset_with_ticked_flags(s
 
 
 def test_the_second_time_its_own_import_is_taken_and_nothing_is_written(source: Path) -> None:
-    first = settle_dataset(source)
+    first = open_dataset(source)
     before = bytes_below(first.root)
     heard = Heard()
-    assert settle_dataset(source, heard) == first
+    assert open_dataset(source, heard) == first
     assert bytes_below(first.root) == before
     assert heard.lines == [f"{source} is the dataset datasets/pets, where it was imported to"]
 
 
 def test_photos_that_were_only_copied_or_touched_are_still_the_same(source: Path, tmp_path: Path) -> None:
-    first = settle_dataset(source)
+    first = open_dataset(source)
     for path in source.rglob("*.jpg"):
         os.utime(path, (1, 1))
-    assert settle_dataset(source) == first
+    assert open_dataset(source) == first
     elsewhere = tmp_path / "elsewhere" / "pets"
     shutil.copytree(source, elsewhere)
-    assert settle_dataset(elsewhere) == first
+    assert open_dataset(elsewhere) == first
 
 
 @pytest.mark.parametrize(
     ("what", "told"), [("new", "1 new, first cat/late.jpg"), ("gone", "1 gone, first"), ("changed", "1 changed, first")]
 )
 def test_a_source_that_has_changed_since_is_refused_and_named(source: Path, what: str, told: str) -> None:
-    settle_dataset(source)
+    open_dataset(source)
     photo = source / "cat" / "cat_000.jpg"
     other = (source / "dog" / "dog_100.jpg").read_bytes()
     if what == "new":
@@ -80,7 +81,7 @@ def test_a_source_that_has_changed_since_is_refused_and_named(source: Path, what
     if what == "changed":
         photo.write_bytes(other)
     with pytest.raises(DataError) as refused:
-        settle_dataset(source)
+        open_dataset(source)
     assert told in str(refused.value)
     assert "datasets/pets" in str(refused.value)
 
@@ -88,18 +89,18 @@ def test_a_source_that_has_changed_since_is_refused_and_named(source: Path, what
 def test_another_dataset_of_that_name_is_never_taken_for_the_import(source: Path, tmp_path: Path) -> None:
     write_class_folders(Path("datasets/pets"), {"images": 1})
     with pytest.raises(UsageError, match="another dataset has this name"):
-        settle_dataset(source)
+        open_dataset(source)
     shutil.rmtree("datasets")
-    settle_dataset(source)
+    open_dataset(source)
     others = write_class_folders(tmp_path / "other" / "pets", {"cow": 2, "pig": 2})
     with pytest.raises(UsageError, match="was imported from"):
-        settle_dataset(others)
+        open_dataset(others)
 
 
 def test_an_import_that_was_broken_off_after_the_conversion_is_finished_by_the_next_command(source: Path) -> None:
-    dataset = settle_dataset(source)
+    dataset = open_dataset(source)
     (dataset.root / IMPORTED).unlink()
-    assert settle_dataset(source) == dataset
+    assert open_dataset(source) == dataset
     assert (dataset.root / IMPORTED).exists()
 
 
@@ -107,7 +108,7 @@ def test_a_given_test_part_stays_and_val_is_taken_from_the_train_part(tmp_path: 
     counts = {"train/cat": 14, "train/dog": 14, "test/cat": 5, "test/dog": 5}
     parted = write_class_folders(tmp_path / "parted", counts)
     heard = Heard()
-    dataset = settle_dataset(parted, heard)
+    dataset = open_dataset(parted, heard)
     split = read_split(dataset)
     check_split(split, read_samples(dataset))
     test = sorted(path.name for path in (parted / "test").rglob("*.jpg"))
@@ -148,7 +149,7 @@ def test_a_picture_on_both_sides_of_the_given_parts_is_said_to_leak(tmp_path: Pa
     parted = write_class_folders(tmp_path / "parted", {"train/cat": 8, "train/dog": 8, "test/cat": 3, "test/dog": 3})
     shutil.copy(parted / "test/cat/cat_200.jpg", parted / "train/cat/twin.jpg")
     heard = Heard()
-    split = read_split(settle_dataset(parted, heard))
+    split = read_split(open_dataset(parted, heard))
     assert not split.leak_free
     assert "cat_200.jpg = twin.jpg" in heard.text
     assert "--new-test" in heard.text
@@ -158,18 +159,18 @@ def test_an_empty_class_is_named_and_a_folder_of_other_things_is_no_class(source
     (source / "scripts").mkdir()
     (source / "scripts" / "rename.py").write_text("")
     heard = Heard()
-    settle_dataset(source, heard)
+    open_dataset(source, heard)
     assert "scripts holds no photo and is taken for no class" in heard.text
     (source / "bird").mkdir()
     (source / "cow").mkdir()
     (source / "cow" / "cow.heic").write_bytes(b"not read here")
     with pytest.raises(DataError, match="class folders bird, cow; put photos"):
-        settle_dataset(source)
+        open_dataset(source)
 
 
 def test_what_is_no_folder_of_classes_is_taken_as_it_is(drawn_dataset: Path, tmp_path: Path) -> None:
-    assert settle_dataset(drawn_dataset) == Dataset(drawn_dataset)
-    assert settle_dataset(tmp_path / "nowhere") == Dataset(tmp_path / "nowhere")
+    assert open_dataset(drawn_dataset) == Dataset(drawn_dataset)
+    assert open_dataset(tmp_path / "nowhere") == Dataset(tmp_path / "nowhere")
     # A folder that holds datasets, and one whose only folder happens to hold photos.
     assert not is_class_folders(drawn_dataset.parent)
     assert not is_class_folders(write_class_folders(tmp_path / "holidays", {"2024": 3}))
@@ -179,13 +180,13 @@ def test_photos_of_one_name_in_two_classes_are_both_there(source: Path) -> None:
     for folder in ("cat", "dog"):
         photo = next((source / folder).iterdir())
         photo.rename(source / folder / "1.jpg")
-    samples = read_samples(settle_dataset(source))
+    samples = read_samples(open_dataset(source))
     assert Counter(sample.tags for sample in samples) == {("cat",): 8, ("dog",): 8}
 
 
 def test_photos_in_a_folder_that_has_the_datasets_own_name_are_imported_beside_it(source: Path) -> None:
     shutil.copytree(source, "datasets/pets")
-    assert settle_dataset(Path("datasets/pets")).root == Path("datasets/pets-imported")
+    assert open_dataset(Path("datasets/pets")).root == Path("datasets/pets-imported")
 
 
 def test_the_commands_take_the_folder_for_a_dataset(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -205,7 +206,7 @@ def test_real_photos_keep_their_duplicates_on_one_side(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     masks = shared("data/masks")
-    dataset = settle_dataset(masks)
+    dataset = open_dataset(masks)
     split = split_dataset(dataset, SplitOptions())
     # The one picture that is there twice, saved anew; two shots of one scene; one man from the same angle.
     for first, other in (

@@ -7,17 +7,9 @@ import cv2
 import numpy as np
 
 from tests.drawn import draw_photo
+from tests.heard import Heard
 from thirtyfold.datasets.duplicates import exact_duplicates, looks_of, near_duplicates
 from thirtyfold.images import write_jpeg
-from thirtyfold.progress import Silent
-
-
-class Heard(Silent):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.lines.append(text)
 
 
 def test_only_files_of_the_same_bytes_are_exact_duplicates_whatever_their_names(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from thirtyfold.datasets.formats.regions import mask_annotation
@@ -40,7 +40,6 @@ def opencv_fill(points: tuple[Point, ...], size_wh: tuple[int, int], *, times: i
 corner = st.tuples(st.floats(-20, 80).map(lambda v: round(v, 3)), st.floats(-20, 70).map(lambda v: round(v, 3)))
 
 
-@settings(deadline=None)
 @given(st.lists(corner, min_size=3, max_size=9, unique=True))
 def test_a_pixel_belongs_to_a_polygon_if_its_centre_lies_inside_crossings_and_parts_outside_included(
     points: list[Point],
@@ -56,7 +55,6 @@ def test_a_pixel_belongs_to_a_polygon_if_its_centre_lies_inside_crossings_and_pa
         assert found.sum() <= 1
 
 
-@settings(deadline=None)
 @given(st.lists(corner, min_size=3, max_size=9, unique=True))
 def test_opencv_fills_the_same_but_for_half_a_pixel_along_the_edge(points: list[Point]) -> None:
     found = label_map([polygon(*points)], {"a": 1}, SIZE_WH)
@@ -185,7 +183,6 @@ def test_a_letterboxed_map_lies_where_the_pixels_do_and_its_margin_is_background
     assert abs(4 * int((half == 1).sum()) - int((labels == 1).sum())) <= 0.2 * (labels == 1).sum()
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_mask_to_outline_to_mask_is_the_identity_with_holes_and_pieces(seed: int) -> None:
     noise = np.random.default_rng(seed).random((9, 11))

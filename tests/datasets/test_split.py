@@ -12,25 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.drawn import draw_photo, write_dataset
+from tests.heard import Heard
 from thirtyfold.datasets import labelme_json, machine_made
 from thirtyfold.datasets.samples import read_samples
 from thirtyfold.datasets.split import check_split, read_split
+from thirtyfold.datasets.split_choice import make_split
 from thirtyfold.datasets.split_options import SplitOptions
-from thirtyfold.datasets.split_plan import make_split, split_dataset
+from thirtyfold.datasets.split_plan import split_dataset
 from thirtyfold.errors import DataError, SplitError, UsageError
 from thirtyfold.images import write_jpeg
-from thirtyfold.progress import Silent
 from thirtyfold.sample import Sample
 from thirtyfold.workspace import Dataset
-
-
-class Heard(Silent):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.lines.append(text)
-
 
 session_sizes = st.lists(st.integers(1, 40), min_size=1, max_size=15)
 
@@ -226,6 +218,19 @@ def test_one_session_is_cut_into_blocks_of_time_and_says_so() -> None:
     assert "no leak-free split exists" in split.note
 
 
+def test_blocks_of_time_follow_the_capture_log_and_not_the_names(tmp_path: Path) -> None:
+    # The log has them in the order in which they were taken: zoo first. A photo of both sessions joins the two.
+    names = [f"zoo_{number:04d}.jpg" for number in range(1, 6)] + [f"attic_{number:04d}.jpg" for number in range(1, 6)]
+    for number, name in enumerate(names):
+        write_jpeg(tmp_path / "images" / name, draw_photo(number)[0])
+    shutil.copyfile(tmp_path / "images" / names[4], tmp_path / "images" / names[5])
+    rows = [json.dumps({"image": name, "session": name.split("_")[0]}) for name in names]
+    (tmp_path / "captures.jsonl").write_text("\n".join(rows) + "\n")
+    split = split_dataset(Dataset(tmp_path), SplitOptions(val=0.2, test=0.2))
+    assert not split.leak_free
+    assert [split.parts[name] for name in names] == ["train"] * 6 + ["val"] * 2 + ["test"] * 2
+
+
 def test_one_photo_is_all_train() -> None:
     split = make_split({"a.jpg": "only"}, SplitOptions(), how="test")
     assert split.parts == {"a.jpg": "train"}
@@ -359,7 +364,7 @@ def test_reading_a_split_that_is_not_there_or_broken_names_the_next_command(draw
     dataset = Dataset(drawn_dataset)
     with pytest.raises(SplitError, match="there is no split yet; run `thirtyfold split"):
         read_split(dataset)
-    for text in ("{", "[]", '{"format": 99, "photos": {}}'):
+    for text in ("{", "[" * 100_000, "[]", '{"format": 99, "photos": {}}'):
         dataset.split_path.write_text(text)
         with pytest.raises(SplitError, match="run `thirtyfold split"):
             read_split(dataset)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,6 +42,24 @@ def test_what_was_written_is_read_listed_and_removed(folder: Folder) -> None:
     folder.remove("images/b.jpg")
     folder.remove("images/b.jpg")
     assert folder.sizes("images") == {"a.jpg": 8}
+
+
+def test_a_file_that_another_process_renames_meanwhile_hides_no_other_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.jpg", "b.tmp", "c.jpg"):
+        (tmp_path / name).write_bytes(b"x")
+    scandir = os.scandir
+
+    def listed_just_before(folder: Path) -> contextlib.nullcontext[list[os.DirEntry[str]]]:
+        with scandir(folder) as entries:
+            found = list(entries)
+        (tmp_path / "b.tmp").unlink()
+        return contextlib.nullcontext(found)
+
+    # The moment between the listing and the size of a file is too short to be met otherwise.
+    monkeypatch.setattr(os, "scandir", listed_just_before)
+    assert LocalFolder(tmp_path).sizes() == {"a.jpg": 1, "c.jpg": 1}
 
 
 def test_pieces_that_end_in_an_error_leave_what_was_there(folder: Folder) -> None:

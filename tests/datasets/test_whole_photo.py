@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.classes import Heard, write_tagged
+from tests.classes import write_tagged
+from tests.heard import Heard
 from thirtyfold.datasets.samples import read_samples
 from thirtyfold.datasets.whole_photo import (
     class_counts,

@@ -30,8 +30,8 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 SHELL = ("sh", "console", "bash", "shell")
 OURS = ("thirtyfold", "tool")
-# What a line of a page may begin with that is meant to be typed; such a line outside of a shell block slipped through.
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?|\.\d+")
+# What a line of a page may begin with that is meant to be typed; such a line outside of a shell block slipped through.
 TYPED = re.compile(r"^\s*(?:\$ )?(?:thirtyfold|tool|make|pip|python|git|sudo|cd|uv|docker)\s+[\w./-]")
 
 _FENCE = re.compile(

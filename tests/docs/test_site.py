@@ -50,6 +50,29 @@ def test_a_page_fetches_nothing_from_elsewhere(site: Path) -> None:
     assert not [path.name for path in site.rglob("*.css") if "url(http" in path.read_text(encoding="utf-8")]
 
 
+def test_every_picture_of_a_page_is_there_and_described(site: Path) -> None:
+    shown = 0
+    for page in site.rglob("*.html"):
+        for picture in re.findall(r"<img\b[^>]*>", page.read_text(encoding="utf-8")):
+            said = dict(re.findall(r'\b(src|alt)="([^"]*)"', picture))
+            assert said.get("alt"), f"{page}: {picture}"
+            # As a browser finds it: from the page's own folder, not from that of its Markdown file.
+            assert (page.parent / said["src"]).exists(), f"{page}: {picture}"
+            shown += 1
+    assert shown > 20
+
+
+def test_the_command_reference_shows_the_help_as_it_is(site: Path) -> None:
+    page = re.sub(r"<[^>]+>", "", (site / "cli" / "index.html").read_text(encoding="utf-8"))
+    assert page.count("like {age}_{gender:0=male,1=female}_{_time}.") >= 4
+    assert "\\_" not in page
+
+
+def test_no_line_ends_within_the_name_of_an_option(site: Path) -> None:
+    page = (site / "scale" / "index.html").read_text(encoding="utf-8")
+    assert '<span class="option">--fine-tune</span> all</code>' in page
+
+
 def test_the_french_tutorial_says_that_it_is_french(site: Path) -> None:
     assert '<html lang="fr"' in (site / "fr" / "tutoriel" / "index.html").read_text(encoding="utf-8")
     assert '<html lang="en"' in (site / "tutorial" / "index.html").read_text(encoding="utf-8")
@@ -75,7 +98,9 @@ def test_the_animated_picture_is_one_and_small() -> None:
         assert getattr(picture, "n_frames", 1) > 50
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "CONTEXT.md", "SECURITY.md", "CHANGELOG.md"]
+)
 def test_the_links_of_the_pages_outside_of_the_site_lead_somewhere(name: str) -> None:
     text = (REPOSITORY / name).read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text):

@@ -7,20 +7,6 @@ import numpy as np
 import pytest
 
 from tests.drawn import draw_photo
-from tests.masked import write_tiny_classifier
-from tests.tiny_model import write_tiny_run
-
-
-@pytest.fixture(scope="session")
-def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run whose real model finds the drawn faces."""
-    return write_tiny_run(tmp_path_factory.mktemp("runs") / "detect" / "1")
-
-
-@pytest.fixture(scope="session")
-def masks_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished classifier of drawn faces with and without a mask."""
-    return write_tiny_classifier(tmp_path_factory.mktemp("mask-runs") / "classify" / "1")
 
 
 @pytest.fixture(scope="session")

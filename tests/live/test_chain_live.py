@@ -9,7 +9,7 @@ import cv2
 import pytest
 
 from tests.drawn import draw_photo
-from tests.live.scripted import ScriptedCamera, ScriptedView, once
+from tests.live.scripted import ENDLESS, ScriptedCamera, ScriptedView, in_turn
 from tests.masked import WITH, WITHOUT, draw_masked, is_boxed_in
 from thirtyfold import screen
 from thirtyfold.cli import main
@@ -58,9 +58,9 @@ def test_the_page_is_told_both_models_labels_and_their_colours(
     tiny_run: Path, masks_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(screen, "window_problem", lambda: None)
-    view = ScriptedView(once(6, Command.STOP))
+    view = ScriptedView(in_turn({6: [Command.STOP]}))
     options = LiveOptions(then=masks_run, view="window", colors={WITHOUT: (1, 2, 3)}, track=False)
-    camera = ScriptedCamera(200, fps=30, pixels=draw_photo(3)[0])
+    camera = ScriptedCamera(ENDLESS, fps=30, pixels=draw_photo(3)[0])
     run_live(tiny_run, options, open_source=lambda source: camera, open_window=lambda title: view)
     board = Board()
     board.put(view.states[-1])

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from tests.live.scripted import ScriptedCamera
+from tests.waiting import PATIENCE_SECONDS
 from thirtyfold.capture.frames import NewestFrame
 from thirtyfold.images import Pixels
 from thirtyfold.live.detector import DetectorThread
@@ -22,7 +23,7 @@ class GatedModel:
         self.calls = 0
 
     def __call__(self, pixels: Pixels, *, threshold: float | None = None) -> tuple[Annotation, ...]:
-        assert self.gate.wait(20)
+        assert self.gate.wait(PATIENCE_SECONDS)
         self.calls += 1
         return (Annotation.from_box("face", (0, 0, 10, 10), score=threshold),)
 
@@ -41,7 +42,7 @@ def test_a_model_that_never_answers_holds_up_nobody() -> None:
     frames.start()
     detector.start()
     index = -1
-    while (frame := frames.get(index, 5.0)) is not None:
+    while (frame := frames.get(index, PATIENCE_SECONDS)) is not None:
         index = frame.index
         assert detector.get(index, patience=0.001) is None
     assert index == 49
@@ -60,9 +61,9 @@ def test_a_quick_model_gives_the_boxes_of_the_very_frame() -> None:
     frames.start()
     detector.start()
     index = -1
-    while (frame := frames.get(index, 5.0)) is not None:
+    while (frame := frames.get(index, PATIENCE_SECONDS)) is not None:
         index = frame.index
-        detection = detector.get(index, patience=10.0)
+        detection = detector.get(index, patience=PATIENCE_SECONDS)
         assert detection is not None
         assert detection.frame.index >= index
         assert detection.annotations[0].score == 0.05
@@ -76,7 +77,7 @@ def test_what_the_model_raises_reaches_the_one_who_shows() -> None:
     frames.start()
     detector.start()
     with pytest.raises(RuntimeError, match="a model that fails"):
-        detector.get(0, patience=10.0)
+        detector.get(0, patience=PATIENCE_SECONDS)
     detector.stop()
     frames.stop()
 
@@ -103,14 +104,14 @@ def test_handed_over_every_frame_is_looked_at_and_none_is_lost_whoever_is_slower
     detector.start()
     taken, index = [], -1
     while index < 29:
-        detection = detector.next(index, 5.0)
+        detection = detector.next(index, PATIENCE_SECONDS)
         assert detection is not None
         index = detection.frame.index
         taken.append(index)
         if slow == "taker":
             time.sleep(0.005)
     assert taken == list(range(30))
-    assert detector.next(29, 5.0) is None
+    assert detector.next(29, PATIENCE_SECONDS) is None
     assert detector.ended
     detector.stop()
     frames.stop()
@@ -123,7 +124,7 @@ def test_one_who_has_stopped_taking_does_not_keep_it_from_stopping() -> None:
     detector = DetectorThread(frames, model, floor=0.05, hand_over=True)
     frames.start()
     detector.start()
-    assert detector.next(-1, 5.0) is not None
+    assert detector.next(-1, PATIENCE_SECONDS) is not None
     detector.stop()
     frames.stop()
     assert model.calls <= 3
@@ -135,6 +136,6 @@ def test_what_the_model_raises_reaches_who_waits_for_the_next_too() -> None:
     frames.start()
     detector.start()
     with pytest.raises(RuntimeError, match="a model that fails"):
-        detector.next(-1, 10.0)
+        detector.next(-1, PATIENCE_SECONDS)
     detector.stop()
     frames.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import shlex
 import sys
 import threading
@@ -18,9 +19,9 @@ import numpy as np
 import pytest
 
 from tests.capture.sources import mjpeg_server
-from tests.drawn import draw_photo
-from tests.live.scripted import ScriptedCamera, ScriptedView, once
-from tests.tiny_model import SKIN_RGB
+from tests.drawn import SKIN_RGB, draw_photo
+from tests.live.scripted import ENDLESS, ScriptedCamera, ScriptedView, in_turn
+from tests.waiting import PATIENCE_SECONDS
 from thirtyfold import screen
 from thirtyfold.capture.camera import open_camera
 from thirtyfold.capture.frames import Camera, Frame
@@ -29,7 +30,7 @@ from thirtyfold.errors import UsageError
 from thirtyfold.images import Pixels, read_rgb, write_jpeg
 from thirtyfold.live.loop import run_live
 from thirtyfold.live.options import LiveOptions
-from thirtyfold.live.stats import LiveResult
+from thirtyfold.live.result import LiveResult
 from thirtyfold.live.view import Command
 from thirtyfold.predict.runtime import Predictor, load
 from thirtyfold.sample import Annotation
@@ -111,8 +112,9 @@ def test_with_blur_no_picture_is_shown_before_the_model_has_seen_it_however_slow
 def test_with_blur_turning_the_threshold_up_or_hiding_the_label_uncovers_nobody(tiny_run: Path) -> None:
     from thirtyfold.live.view import HideLabels
 
-    view = ScriptedView(once(5, *[Command.THRESHOLD_UP] * 12, HideLabels(labels=frozenset({"face"}))))
-    result = live(tiny_run, ScriptedCamera(60), view, blur=True)
+    nobody = [*[Command.THRESHOLD_UP] * 12, HideLabels(labels=frozenset({"face"}))]
+    view = ScriptedView(in_turn({5: nobody, 20: [Command.STOP]}))
+    result = live(tiny_run, ScriptedCamera(ENDLESS), view, blur=True)
     assert result.threshold == 1.0
     assert max(eyes_and_mouth(picture) for picture in view.pictures) <= 2
 
@@ -123,10 +125,11 @@ def test_a_held_picture_that_is_drawn_again_is_blurred_too(tiny_run: Path) -> No
     def pause_for_20_polls(shown: int) -> Sequence[Command]:
         nonlocal polls
         polls += shown >= 5
-        return {1: [Command.PAUSE], 8: [Command.THRESHOLD_UP], 20: [Command.PAUSE]}.get(polls, [])
+        steps = {1: [Command.PAUSE], 8: [Command.THRESHOLD_UP], 20: [Command.PAUSE], 40: [Command.STOP]}
+        return steps.get(polls, [])
 
     view = ScriptedView(pause_for_20_polls)
-    live(tiny_run, ScriptedCamera(60), view, blur=True)
+    live(tiny_run, ScriptedCamera(ENDLESS), view, blur=True)
     assert max(eyes_and_mouth(picture) for picture in view.pictures) <= 2
 
 
@@ -134,9 +137,9 @@ def test_a_held_picture_that_is_drawn_again_is_blurred_too(tiny_run: Path) -> No
 def test_with_blur_the_c_key_saves_nothing_unless_originals_may_be_kept(
     tiny_run: Path, tmp_path: Path, keep: bool
 ) -> None:
-    view = ScriptedView(once(5, Command.SAVE))
+    view = ScriptedView(in_turn({5: [Command.SAVE], 10: [Command.STOP]}), from_first_box=True)
     dataset = Dataset(tmp_path / "faces")
-    live(tiny_run, ScriptedCamera(30), view, blur=True, keep_originals=keep, review_dataset=dataset.root)
+    live(tiny_run, ScriptedCamera(ENDLESS), view, blur=True, keep_originals=keep, review_dataset=dataset.root)
     if not keep:
         assert not dataset.root.exists()
         assert any("--keep-originals" in state.message for state in view.states)
@@ -153,6 +156,8 @@ def test_what_would_save_originals_or_is_for_nothing_is_refused_before_anything_
         ({"lines": ("a=0,0,0,0",), "count": Path("x.csv")}, "no length"),
         ({"crops_limit": 0}, "--crops-limit"),
         ({"on_detect_every": -1.0}, "--on-detect-every"),
+        ({"on_detect_every": math.nan}, "--on-detect-every"),
+        ({"max_seconds": math.nan}, "--max-seconds"),
         ({"blur": True, "source": "browser"}, "--blur"),
     ):
         with pytest.raises(UsageError, match=said):
@@ -204,9 +209,9 @@ def test_without_track_boxes_are_as_found_and_objects_are_counted_all_the_same(t
 
 
 def test_a_second_model_looks_at_what_the_first_one_finds(tiny_run: Path, tmp_path: Path) -> None:
-    view = ScriptedView(once(10, Command.SAVE))
+    view = ScriptedView(in_turn({10: [Command.SAVE], 12: [Command.STOP]}), from_first_box=True)
     dataset = Dataset(tmp_path / "faces")
-    result = live(tiny_run, ScriptedCamera(40), view, then=tiny_run, review_dataset=dataset.root)
+    result = live(tiny_run, ScriptedCamera(ENDLESS), view, then=tiny_run, review_dataset=dataset.root)
     assert result.frames_with_boxes >= 1
     assert {label for state in view.states for label in state.found} == {"face: face"}
     (sample,) = read_samples(dataset)
@@ -267,10 +272,10 @@ def test_a_slow_model_never_holds_up_the_picture_and_the_picture_says_how_old_it
     view = ScriptedView()
 
     class FiveFramesSlow(Predictor):
-        """Gives its answer when five more pictures were shown, or half a minute is over."""
+        """Gives its answer when five more pictures were shown."""
 
         def __call__(self, pixels: Pixels, *, threshold: float | None = None) -> tuple[Annotation, ...]:
-            wanted, given_up_at = len(view.pictures) + 5, time.monotonic() + 30
+            wanted, given_up_at = len(view.pictures) + 5, time.monotonic() + PATIENCE_SECONDS
             while threshold is not None and len(view.pictures) < wanted and not view.closed:
                 assert time.monotonic() < given_up_at, "the picture waits for the model"
                 time.sleep(0.005)
@@ -283,8 +288,8 @@ def test_a_slow_model_never_holds_up_the_picture_and_the_picture_says_how_old_it
         predictor.__class__ = FiveFramesSlow
         return predictor
 
-    camera = ScriptedCamera(100_000, fps=60)
-    view._script = lambda shown: [Command.STOP] if shown > 80 else []
+    camera = ScriptedCamera(ENDLESS, fps=60)
+    view.script = lambda shown: [Command.STOP] if shown > 80 else []
     result = live(tiny_run, camera, view, load_model=open_slow)
     assert result.frames_shown >= 81
     assert 2 <= result.frames_detected <= result.frames_shown / 5 + 1
@@ -299,14 +304,14 @@ class Leaving(ScriptedCamera):
     lost = False
 
     def __init__(self, back: threading.Event) -> None:
-        super().__init__(100_000, fps=100)
+        super().__init__(ENDLESS, fps=100)
         self.live = True
         self._back = back
 
     def read(self) -> Frame | None:
-        if self._index == 10:
+        if self.given == 10:
             self.lost = True
-            self._back.wait(20)
+            self._back.wait(PATIENCE_SECONDS)
             self.lost = False
         time.sleep(0.01)
         frame = super().read()
@@ -351,7 +356,7 @@ def test_while_the_camera_is_lost_stop_still_works(tiny_run: Path) -> None:
 
 
 def test_a_real_stream_that_is_cut_comes_back_by_itself(tiny_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("thirtyfold.capture.camera.PATIENT_PAUSES_SECONDS", (0.3,))
+    monkeypatch.setattr("thirtyfold.capture.live_camera.PATIENT_PAUSES_SECONDS", (0.3,))
     said: list[str] = []
 
     class Said:

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
 from tests.drawn import draw_photo, write_dataset
+from thirtyfold import files
 from thirtyfold.annotate.progress import labelling_progress
 from thirtyfold.datasets.samples import capture_sessions, read_samples
-from thirtyfold.errors import UsageError
+from thirtyfold.errors import DataError, UsageError
+from thirtyfold.files import write_bytes
 from thirtyfold.images import read_rgb
 from thirtyfold.live.review import Reviewer, save_for_review
 from thirtyfold.sample import Annotation
@@ -73,6 +76,37 @@ def test_while_another_command_holds_the_dataset_nothing_is_saved_and_it_is_said
     assert len(reviewer.problems) == 1
     assert "another thirtyfold command" in reviewer.problems[0]
     assert not (tmp_path / "faces" / "images").exists()
+
+
+def test_a_photo_that_cannot_be_written_leaves_no_labels_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def disk_is_full(path: Path, data: bytes, **how: object) -> None:
+        if path.suffix == ".jpg":
+            raise DataError(f"{path}: the disk is full")
+        write_bytes(path, data)
+
+    monkeypatch.setattr(files, "write_bytes", disk_is_full)
+    with pytest.raises(DataError, match="disk is full"):
+        save(Dataset(tmp_path / "faces"))
+    assert list((tmp_path / "faces" / "images").iterdir()) == []
+
+
+def test_frames_that_come_faster_than_they_are_saved_are_refused_and_not_piled_up(tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path / "faces")
+    reviewer = Reviewer(dataset, source="camera 0", predicted_by="runs/detect/1")
+    refused, disk_is_slow = 0, threading.Event()
+    reviewer._pool.submit(disk_is_slow.wait)
+    for _ in range(40):
+        try:
+            reviewer.save(draw_photo(1)[0], FOUND)
+        except UsageError as error:
+            assert "still being written" in str(error)
+            refused += 1
+    disk_is_slow.set()
+    reviewer.close()
+    assert refused == 24
+    assert len(reviewer.saved) == 16
 
 
 def test_closing_waits_until_every_frame_is_saved(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from thirtyfold.errors import CameraError
-from thirtyfold.live.stats import Histogram, LiveResult, LiveStats
+from thirtyfold.live.result import LiveResult
+from thirtyfold.live.stats import Histogram, LiveStats
 
 
 def test_percentiles_agree_with_numpy_to_a_tenth_of_a_millisecond() -> None:

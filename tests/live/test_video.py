@@ -111,10 +111,12 @@ def test_what_is_there_is_never_written_over(tmp_path: Path) -> None:
 def test_a_name_taken_while_recording_is_not_written_over_either(tmp_path: Path) -> None:
     video = VideoFile(tmp_path / "out.mp4", fps=30.0)
     video.add(grey(1), 0.0)
-    (tmp_path / "out.mp4").write_text("mine")
-    with pytest.raises(UsageError, match="meanwhile"):
-        video.close()
-    assert (tmp_path / "out.mp4").read_text() == "mine"
+    for name in ("out.mp4", "out-2.mp4"):
+        (tmp_path / name).write_text("mine")
+    assert video.close() == video.close() == tmp_path / "out-3.mp4"
+    assert len(levels(tmp_path / "out-3.mp4")) == 1, "the recording is kept, too"
+    assert {(tmp_path / name).read_text() for name in ("out.mp4", "out-2.mp4")} == {"mine"}
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 @pytest.mark.parametrize("name", ["out.txt", "out", "out.jpg"])

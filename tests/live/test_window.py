@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from tests.live.conftest import write_video
-from tests.xvfb import Screen, screen_of_its_own, wait_until
+from tests.waiting import PATIENCE_SECONDS, wait_for
+from tests.xvfb import Screen, screen_of_its_own
 from thirtyfold.datasets.samples import read_samples
 from thirtyfold.drawing import color_of
 from thirtyfold.images import Pixels
@@ -28,13 +29,20 @@ def xvfb() -> Iterator[Screen]:
         yield screen
 
 
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Longer than any of the tests takes on a busy machine: a minute and a half."""
+    path = tmp_path_factory.mktemp("video") / "long.mp4"
+    write_video(path, frames=2700)
+    return path
+
+
 @pytest.fixture
-def live(tiny_run: Path, tmp_path: Path, xvfb: Screen) -> Iterator[subprocess.Popen[str]]:
-    """`thirtyfold live` on half a minute of video, its window open and with the keyboard."""
-    write_video(tmp_path / "long.mp4", frames=900)
+def live(tiny_run: Path, video: Path, tmp_path: Path, xvfb: Screen) -> Iterator[subprocess.Popen[str]]:
+    """`thirtyfold live` on that video, its window open and with the keyboard."""
     command = [sys.executable, "-m", "thirtyfold", "live", "--view", "window", "--json", "--review", "faces"]
     with subprocess.Popen(
-        [*command, "--model", str(tiny_run), "--source", "long.mp4"],
+        [*command, "--model", str(tiny_run), "--source", str(video)],
         cwd=tmp_path,
         env=xvfb.environment,
         stdout=subprocess.PIPE,
@@ -52,9 +60,9 @@ def live(tiny_run: Path, tmp_path: Path, xvfb: Screen) -> Iterator[subprocess.Po
 def test_c_saves_a_photo_to_review_and_q_stops(live: subprocess.Popen[str], xvfb: Screen, tmp_path: Path) -> None:
     dataset = Dataset(tmp_path / "faces")
     xvfb.xdotool("key", "c")
-    wait_until(dataset.captures_path.exists)
+    wait_for(dataset.captures_path.exists)
     xvfb.xdotool("key", "q")
-    out, err = live.communicate(timeout=30)
+    out, err = live.communicate(timeout=PATIENCE_SECONDS)
     assert live.returncode == 0, err
     numbers = json.loads(out)
     assert numbers["ended"] == "person"
@@ -68,18 +76,18 @@ def test_c_saves_a_photo_to_review_and_q_stops(live: subprocess.Popen[str], xvfb
 
 
 def test_the_box_is_on_the_screen_and_moves_until_p_holds_it(live: subprocess.Popen[str], xvfb: Screen) -> None:
-    wait_until(lambda: has_box(xvfb.pixels()))
+    wait_for(lambda: has_box(xvfb.pixels()), "a box on the screen")
     before = xvfb.pixels()
-    wait_until(lambda: not np.array_equal(xvfb.pixels(), before))
+    wait_for(lambda: not np.array_equal(xvfb.pixels(), before))
     xvfb.xdotool("key", "p")
-    wait_until(lambda: stands_still(xvfb))
+    wait_for(lambda: stands_still(xvfb))
     held = xvfb.pixels()
     # At the pace of a quick finger: OpenCV keeps only the last of several keys that come at once.
     xvfb.xdotool("key", "--delay", "120", *["plus"] * 11)
-    wait_until(lambda: not has_box(xvfb.pixels()))
+    wait_for(lambda: not has_box(xvfb.pixels()))
     assert not np.array_equal(xvfb.pixels(), held)
     xvfb.xdotool("key", "--delay", "120", "p", "Escape")
-    out, err = live.communicate(timeout=30)
+    out, err = live.communicate(timeout=PATIENCE_SECONDS)
     assert live.returncode == 0, err
     numbers = json.loads(out)
     assert numbers["threshold"] == 1.0
@@ -89,7 +97,7 @@ def test_the_box_is_on_the_screen_and_moves_until_p_holds_it(live: subprocess.Po
 
 def test_closing_the_window_stops(live: subprocess.Popen[str], xvfb: Screen) -> None:
     xvfb.ask_to_close(xvfb.window(TITLE))
-    out, err = live.communicate(timeout=30)
+    out, err = live.communicate(timeout=PATIENCE_SECONDS)
     assert live.returncode == 0, err
     assert json.loads(out)["ended"] == "person"
 

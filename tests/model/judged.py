@@ -13,7 +13,7 @@ from thirtyfold.datasets.split_options import SplitOptions
 from thirtyfold.datasets.split_plan import split_dataset
 from thirtyfold.images import write_jpeg
 from thirtyfold.model.data import gather
-from thirtyfold.model.evaluate import Judged
+from thirtyfold.model.metrics.detection import Judged
 from thirtyfold.model.options import TrainOptions
 from thirtyfold.model.provenance import write_photos
 from thirtyfold.predict.artifact import read_card, write_artifact

@@ -21,6 +21,7 @@ def learn(dataset_root: Path, folder: Path, given: dict[str, Any]) -> None:
 
     from thirtyfold.model import detect, train
     from thirtyfold.model.devices import open_devices
+    from thirtyfold.model.fit import fit
     from thirtyfold.model.options import TrainOptions
     from thirtyfold.progress import SILENT
     from thirtyfold.workspace import Dataset
@@ -31,7 +32,7 @@ def learn(dataset_root: Path, folder: Path, given: dict[str, Any]) -> None:
         return
     devices = open_devices(options.devices, options.precision)
     data, options, weights = train._prepare(dataset, options, devices, None, SILENT)
-    fitted = train.fit(data, options, folder, weights, devices, root=dataset.root, progress=SILENT)
+    fitted = fit(data, options, folder, weights, devices, root=dataset.root, progress=SILENT)
     np.savez(folder / "weights.npz", *fitted.network.model.get_weights())
 
 

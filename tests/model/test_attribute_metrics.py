@@ -67,6 +67,13 @@ def test_figures_of_classes_are_beside_the_most_frequent_one() -> None:
     assert "accuracy" in figures["intervals"]
 
 
+def test_an_error_that_is_the_same_everywhere_is_no_share_of_one() -> None:
+    figures = head_figures(number([30.0] * 8, [31.0] * 8), sessions(8), None)
+    assert figures["intervals"]["mae"] == figures["intervals"]["bias"] == [1.0, 1.0]
+    assert figures["intervals"]["within_5"] == [1 - 3 / 8, 1.0]
+    assert figures["by_value"][0]["interval"] == [1.0, 1.0]
+
+
 def test_what_no_photo_knows_has_no_figures() -> None:
     nothing = float("nan")
     assert head_figures(number([nothing, nothing], [1, 2]), sessions(2), None) == {"photos": 0}

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from tests.aged import draw_people, write_heads
-from tests.classes import Heard
 from tests.guessing import HOSTILE, plain_photo, write_guessing_run
+from tests.heard import Heard
 from thirtyfold.augment.online import augmenter_of
 from thirtyfold.augment.options import AugmentOptions
 from thirtyfold.augment.writer import augment_dataset
@@ -26,15 +26,15 @@ from thirtyfold.datasets.unlabelled import as_unlabelled
 from thirtyfold.errors import DataError, LabelError, ModelError, UsageError
 from thirtyfold.images import write_jpeg
 from thirtyfold.model import attributes
-from thirtyfold.model.contest import evaluate
 from thirtyfold.model.data import gather
+from thirtyfold.model.evaluate import evaluate
 from thirtyfold.model.evaluate_options import EvaluateOptions
+from thirtyfold.model.evaluate_photos import PhotoEvaluation
 from thirtyfold.model.exams.attributes import EXAM
 from thirtyfold.model.export.outputs import _gap
 from thirtyfold.model.labelling.base import labelling_options
 from thirtyfold.model.online import CopyMaker, OnlineBatches
 from thirtyfold.model.options import TrainOptions
-from thirtyfold.model.photo_contest import PhotoEvaluation
 from thirtyfold.model.provenance import write_photos
 from thirtyfold.model.report.card import model_card
 from thirtyfold.model.train import TrainResult, train
@@ -109,7 +109,7 @@ def test_a_photo_of_which_only_one_head_is_known_teaches_only_that_one() -> None
 
 def test_the_network_starts_at_the_mean_of_the_train_photos_and_answers_in_their_unit() -> None:
     samples = [known("male", age) for age in (20.0, 40.0, 60.0)] + [known("female")]
-    settled = attributes.settle(OPTIONS, samples)
+    settled = attributes.resolve_options(OPTIONS, samples, TWO_HEADS)
     assert settled.number_scales == (("age", 40.0, pytest.approx(np.std([20, 40, 60]))),)
     assert (settled.number_heads, settled.class_heads) == (("age",), ("gender",))
     model = attributes.build(settled, TWO_HEADS).model
@@ -123,7 +123,7 @@ def test_the_network_starts_at_the_mean_of_the_train_photos_and_answers_in_their
 
 
 def test_a_run_remembers_what_kind_each_head_is() -> None:
-    settled = attributes.settle(OPTIONS, [known("male", 20.0), known("female", 30.0)])
+    settled = attributes.resolve_options(OPTIONS, [known("male", 20.0), known("female", 30.0)], TWO_HEADS)
     again = labelling_options({"task": "attributes", "number_heads": list(settled.number_heads), "size": 31})
     assert again.number_heads == ("age",)
 
@@ -363,6 +363,12 @@ def test_other_photos_are_judged_by_their_own_table(guesses: tuple[Dataset, Path
     # Eight ages would be classes by themselves; the run knows that they are numbers.
     assert (figures["photos"], figures["gender accuracy"]) == (8, 1.0)
     assert figures["age MAE"] < 0.5
+    assert "left_out" not in figures["heads"]["gender"]
+    strange = evaluate(replace(named, out=tmp_path / "strange", attributes_from_name="{age}_{gender:0=female,1=other}"))
+    assert isinstance(strange, PhotoEvaluation)
+    its = strange.parts["attributes/1"].figures["heads"]["gender"]
+    assert (its["photos"], its["left_out"]) == (4, {"other": 4})
+    assert "gender: 4 photos have values that it was never taught (other), and are left out." in strange.remarks()
     table = tmp_path / "elsewhere.csv"
     table.write_text("image,age\n" + "".join(f"{30 + number}_{number % 2}.jpg,{20 + number}\n" for number in range(8)))
     tabled = evaluate(EvaluateOptions(run=str(run), dataset=root, out=tmp_path / "tabled", attributes=table))

@@ -54,6 +54,11 @@ def test_every_figure_is_scikit_learns() -> None:
     assert "weighted avg" in report_text(TRUTHS, PROBABILITIES, CLASSES)
 
 
+def test_photos_of_a_single_class_have_figures_and_nobody_is_warned() -> None:
+    figures = class_figures(np.zeros(3, np.int64), np.array([[0.9, 0.1]] * 3, np.float32), ("a", "b"))
+    assert (figures["accuracy"], figures["balanced_accuracy"], figures["macro_f1"]) == (1.0, 1.0, 1.0)
+
+
 def test_the_calibration_error_is_the_mean_distance_of_probability_and_share() -> None:
     probabilities = np.array([[0.95, 0.05]] * 10 + [[0.65, 0.35]] * 10, np.float32)
     truths = np.array([0] * 10 + [0] * 5 + [1] * 5)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
-from thirtyfold.errors import NotInstalledError, UsageError
+from thirtyfold.errors import DataError, NotInstalledError, UsageError
 from thirtyfold.model import classify
 from thirtyfold.model.applications import APPLICATIONS, fetch_imagenet, mend_normalization
 from thirtyfold.model.backbones import Preprocessing, backbone_of, last_block_after
@@ -105,11 +105,20 @@ def test_a_photo_counts_as_much_as_its_class_weighs_and_one_without_a_class_not_
 def test_automatic_weights_are_scikit_learns_balanced_ones() -> None:
     names = ["dog"] * 6 + ["cat"] * 2 + ["owl"]
     samples = [*photos(*names), *photos(*names)[:3]]
-    settled = classify.settle(TrainOptions(task="classify", backbone="cnn", class_weights="auto"), photos(*names))
+    auto = TrainOptions(task="classify", backbone="cnn", class_weights="auto")
+    settled = classify.resolve_options(auto, photos(*names), CLASSES)
     theirs = compute_class_weight("balanced", classes=np.array(CLASSES), y=np.array(names))
     assert [float(number) for number in settled.class_weights.split(",")] == pytest.approx(list(theirs), rel=1e-5)
-    assert classify.settle(settled, samples) == settled
+    assert classify.resolve_options(settled, samples, CLASSES) == settled
     assert max(classify.class_weights([100_000, 1])) == 100
+
+
+def test_a_class_that_no_photo_of_a_share_shows_has_a_weight_all_the_same() -> None:
+    # --share 0.1 may leave out all owls; the network has an output for them still.
+    options = TrainOptions(task="classify", backbone="cnn", class_weights="auto", share=0.1)
+    resolved = classify.resolve_options(options, photos("cat", "dog", "dog"), CLASSES)
+    losses, _ = classify.losses(resolved, CLASSES)
+    assert float(losses["probabilities"](TRUTH, GIVEN)) > 0
 
 
 def test_weights_for_another_number_of_classes_are_refused() -> None:
@@ -183,6 +192,20 @@ def test_weights_of_an_application_come_by_way_of_keras_and_lie_in_our_cache(
     for model in (bare, again):
         assert all((a == b).all() for a, b in zip(model.get_weights(), published.get_weights(), strict=True))
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_weights_that_cannot_be_kept_are_an_error_that_names_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def constructor(**_: Any) -> Any:
+        return keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(4, 3)])
+
+    monkeypatch.setattr(keras.applications, "VGG19", constructor)
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(DataError, match=r"file/models/.*cannot be written"):
+        fetch_imagenet("vgg19", 1.0, tmp_path / "file" / "models", SILENT)
+    fetch_imagenet("vgg19", 1.0, tmp_path / "new" / "models", SILENT)
+    assert len(list((tmp_path / "new" / "models").iterdir())) == 1
 
 
 def test_without_a_network_it_says_where_the_weights_would_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

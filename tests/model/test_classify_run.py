@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,14 @@ import pytest
 from tests.drawn import draw_photo
 from thirtyfold.cli import main
 from thirtyfold.datasets import labelme_json
+from thirtyfold.datasets.samples import read_samples
 from thirtyfold.datasets.split_options import SplitOptions
 from thirtyfold.datasets.split_plan import split_dataset
 from thirtyfold.errors import ModelError, UsageError
 from thirtyfold.images import read_rgb, write_jpeg
+from thirtyfold.model.exams.base import load_exam
+from thirtyfold.model.exams.classify import ClassifyExam
+from thirtyfold.model.exams.photo import Judging
 from thirtyfold.model.explain import open_explainer
 from thirtyfold.model.options import TrainOptions
 from thirtyfold.model.train import train
@@ -79,9 +84,20 @@ def test_figures_report_and_card_are_those_of_a_classifier(run: Path) -> None:
     assert "macro F1" in (run / "README.md").read_text()
 
 
-def test_train_photos_are_looked_at_for_a_comparison(run: Path, dataset: Dataset) -> None:
-    from thirtyfold.datasets.samples import read_samples
+def test_photos_of_a_class_that_was_never_taught_are_counted_and_in_no_figure(run: Path, dataset: Dataset) -> None:
+    first, *others = read_samples(dataset)[:4]
+    exam, stranger = load_exam("classify"), replace(first, tags=("stranger",))
+    assert isinstance(exam, ClassifyExam)
+    part = exam.part(load(run), [stranger, *others], Judging())
+    assert part is not None
+    assert (part.figures["photos"], part.figures["left_out"]) == (3, 1)
+    (remark,) = exam.remarks(part.figures)
+    assert remark == "1 photo is of a class it was never taught, and is in no figure."
+    assert remark in exam.sections(part, "photos", load(run).artifact).tables[0].note
+    assert exam.part(load(run), [stranger], Judging()) is None
 
+
+def test_train_photos_are_looked_at_for_a_comparison(run: Path, dataset: Dataset) -> None:
     photos = read_samples(dataset)[:4]
     looks = _look(run, {"train": photos, "val": photos[:1], "test": ()}, SILENT)
     assert {part: len(of_part) for part, of_part in looks.items()} == {"train": 4, "val": 1, "test": 0}

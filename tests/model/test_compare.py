@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from thirtyfold import files
 from thirtyfold.datasets.split_options import SplitOptions
 from thirtyfold.datasets.split_plan import split_dataset
 from thirtyfold.errors import ModelError, ThirtyfoldError, UsageError
-from thirtyfold.model.compare import Comparison, _judged, columns, compare
+from thirtyfold.model.compare import _judged, compare
 from thirtyfold.model.compare_options import CompareOptions
 from thirtyfold.model.compare_page import quality_against_time_png, write_comparison
+from thirtyfold.model.comparison import Comparison, columns
 from thirtyfold.model.data import TrainingData, gather
 from thirtyfold.model.learning_curve import SHARES, Point, foresee, learning_curve
 from thirtyfold.model.options import TrainOptions
@@ -121,6 +123,20 @@ def test_the_page_of_classifiers_shows_what_each_mistakes_and_speaks_of_no_boxes
     assert not any(word in words for word in ("IoU", "boxes", "AP50"))
 
 
+def test_the_table_has_every_figure_that_one_of_the_backbones_has(tmp_path: Path) -> None:
+    runs = {name: trial(tmp_path / name, [score] * 4) for name, score in (("first", 0.9), ("second", 0.5))}
+    runs["first"] = replace(runs["first"], artifact=replace(runs["first"].artifact, metrics={}))
+    lines, said = _judged({name: [run] for name, run in runs.items()}, {"first": 1.0, "second": 2.0}, data_of())
+    counts = {"train": 9, "copies": 0, "val": 8, "test": 8}
+    write_comparison(
+        Comparison(folder=tmp_path, lines=lines, statements=tuple(said), left_out={}, photos=counts, machine={})
+    )
+    with (tmp_path / "compare.csv").open() as stream:
+        assert [(row["backbone"], row["test_ap50"]) for row in csv.DictReader(stream)] == [
+            ("first", ""), ("second", "0.8"),
+        ]  # fmt: skip
+
+
 def classified(folder: Path) -> Trial:
     """A finished classifier: right on every train photo, on three in four of validation, on half of test."""
     files.write_bytes(folder / LITERT, bytes(10))
@@ -151,7 +167,6 @@ def test_the_plot_of_one_backbone_without_an_interval_is_a_picture(tmp_path: Pat
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"backbones": ()}, "at least one"),
         ({"backbones": ("vgg61",)}, "vgg61"),
         ({"backbones": ("vgg16", "vgg16")}, "once"),
         ({"seeds": 0}, "--seeds 0"),
@@ -161,6 +176,11 @@ def test_the_plot_of_one_backbone_without_an_interval_is_a_picture(tmp_path: Pat
 def test_a_comparison_that_makes_no_sense_is_a_usage_error(options: dict[str, Any], text: str) -> None:
     with pytest.raises(UsageError, match=text):
         CompareOptions(**options)
+
+
+def test_without_names_all_backbones_are_compared_that_suit_the_task() -> None:
+    assert CompareOptions().backbones == ("scratch", "vgg16", "resnet50", "inceptionv3", "mobilenetv2")
+    assert CompareOptions(train=TrainOptions(task="classify")).backbones[:3] == ("scratch", "cnn", "vgg16")
 
 
 @pytest.fixture(scope="module")

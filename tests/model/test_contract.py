@@ -55,7 +55,7 @@ def test_every_network_is_built_learns_is_saved_and_comes_back_the_same(
         )
         for number, (_, shapes) in enumerate(photos)
     ]
-    options = task.settle(options, samples)
+    options = task.resolve_options(options, samples, CLASSES)
     squares = np.stack([letterbox(pixels, SIZE)[0] for pixels, _ in photos])
     encoded = [task.encode_sample(sample, options, CLASSES) for sample in samples]
     targets = {name: np.stack([item[name] for item in encoded]) for name in encoded[0]}

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.drawn import write_dataset, write_label
+from tests.heard import Heard
 from thirtyfold import files
 from thirtyfold.augment.options import AugmentOptions
 from thirtyfold.augment.writer import augment_dataset
@@ -16,14 +17,6 @@ from thirtyfold.model.options import TrainOptions
 from thirtyfold.progress import Silent
 from thirtyfold.sample import Annotation
 from thirtyfold.workspace import Dataset
-
-
-class Heard(Silent):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.lines.append(text)
 
 
 def gathered(root: Path, progress: Silent | None = None, **options: object) -> TrainingData:
@@ -176,6 +169,13 @@ def test_two_faces_on_a_photo_mean_many_boxes(drawn_dataset: Path) -> None:
     image = data.train[0].image_path
     write_label(image, [Annotation.from_box("face", (10, 10, 50, 60)), Annotation.from_box("face", (90, 10, 140, 60))])
     assert gathered(drawn_dataset).many
+
+
+def test_points_on_a_face_are_no_further_objects(drawn_dataset: Path) -> None:
+    image = gathered(divided(drawn_dataset)).train[0].image_path
+    nose = Annotation(label="face", points=((30.0, 30.0),), kind="point")
+    write_label(image, [Annotation.from_box("face", (10, 10, 50, 60)), nose])
+    assert not gathered(drawn_dataset).many
 
 
 def test_the_fingerprint_follows_photos_and_labels(drawn_dataset: Path) -> None:

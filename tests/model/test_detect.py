@@ -46,7 +46,7 @@ def test_of_two_neighbours_each_has_the_cells_nearer_to_itself() -> None:
     assert (encoded[28, int(0.58 * 56), :4] == np.float32(right)).all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     centres=st.lists(st.tuples(st.integers(0, 39), st.integers(0, 39)), min_size=1, max_size=60, unique=True),
     side_px=st.floats(4, 16),

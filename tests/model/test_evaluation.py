@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -21,7 +22,7 @@ from thirtyfold.datasets.split_options import SplitOptions
 from thirtyfold.datasets.split_plan import split_dataset
 from thirtyfold.errors import DataError, ModelError, SplitError, UsageError
 from thirtyfold.images import write_jpeg
-from thirtyfold.model.contest import evaluate
+from thirtyfold.model.evaluate import evaluate
 from thirtyfold.model.evaluate_options import EvaluateOptions
 from thirtyfold.model.evaluation import evaluate_predictor
 from thirtyfold.predict.artifact import read_card, write_artifact
@@ -159,7 +160,7 @@ def test_ready_detectors_are_judged_alone_on_any_photos(tmp_path: Path, dataset:
     options = EvaluateOptions(dataset=dataset.root, part="all", baselines=("haar",))
     result = evaluate(options, runs_dir=tmp_path / "runs")
     assert (result.photos, result.folder) == (24, tmp_path / "runs" / "evaluation-1")
-    assert result.contestants[0].threshold_from == "its own"
+    assert result.models[0].threshold_from == "its own"
     with pytest.raises(SplitError, match="no split yet"):
         evaluate(replace(options, part="test"), runs_dir=tmp_path / "runs")
 
@@ -201,6 +202,20 @@ def test_beside_a_detector_of_other_labels_a_run_is_judged_by_label_and_whatever
     assert models[0]["found"] == models[1]["found"] == 1.0
 
 
+def test_whatever_the_label_all_models_are_judged_on_the_same_objects(run: Path, tmp_path: Path) -> None:
+    # The run knows faces, Haar is taken for a finder of something else: of the hands both have to be asked.
+    write_artifact(run, replace(read_card(run), classes=("head",)))
+    other = write_fresh_photos(tmp_path / "kitchen", 6)
+    for number, path in enumerate(other.image_paths()):
+        label = path.with_suffix(".json")
+        label.write_text(label.read_text().replace('"face"', '"head"' if number % 2 else '"hand"'))
+    models = evaluate(EvaluateOptions(run=str(run), dataset=other.root, baselines=("haar",))).to_dict()["models"]
+    assert [(model["name"], model["objects"]) for model in models] == [
+        ("detect/1", 3), ("detect/1 (any label)", 6), ("haar", 6),
+    ]  # fmt: skip
+    assert models[1]["found"] == 1.0
+
+
 def test_a_second_run_is_compared_unless_it_has_learned_from_the_photos(
     run: Path, dataset: Dataset, tmp_path: Path
 ) -> None:
@@ -234,6 +249,51 @@ def test_a_photo_that_cannot_be_read_is_named_and_in_no_figure(run: Path, datase
     assert torn.name in (result.folder / "report.html").read_text()
 
 
+def test_each_photo_that_cannot_be_read_is_counted_and_the_first_few_are_named(run: Path, tmp_path: Path) -> None:
+    other = write_fresh_photos(tmp_path / "torn", 9)
+    torn = other.image_paths()[1:8]
+    for path in torn:
+        path.write_bytes(path.read_bytes()[:3000])
+    result = evaluate(EvaluateOptions(run=str(run), dataset=other.root))
+    said = result.remarks()
+    at = said.index("7 photos could not be read and are in no figure:")
+    assert [line.split(":")[0].strip() for line in said[at + 1 : at + 6]] == [str(path) for path in torn[:5]]
+    assert said[at + 6] == "  and 2 more; --json names them all"
+    assert [line.split(":")[0] for line in result.to_dict()["problems"]] == [str(path) for path in torn]
+
+
+def test_an_evaluation_that_is_killed_while_it_writes_is_in_nobodys_way(run: Path, tmp_path: Path) -> None:
+    pytest.importorskip("resource", reason="Windows has no limits of this kind")
+    out = tmp_path / "out"
+    whole = evaluate(EvaluateOptions(run=str(run), out=tmp_path / "whole")).folder
+    # The page holds every picture and is by far the largest file; the system kills whoever writes more than the limit.
+    limit = (whole / "report.html").stat().st_size * 3 // 4
+    code = (
+        "import resource, signal, sys; from pathlib import Path; from thirtyfold.model.evaluate import evaluate; "
+        "from thirtyfold.model.evaluate_options import EvaluateOptions; signal.signal(signal.SIGXFSZ, signal.SIG_DFL); "
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); "
+        "evaluate(EvaluateOptions(run=sys.argv[1], out=Path(sys.argv[2]) if sys.argv[2:] else None))"
+    )
+    for arguments in ([str(run), str(out)], [str(run)]):
+        killed = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+        assert killed.returncode == -signal.SIGXFSZ, killed.stderr
+    assert not out.exists()
+    assert set(contents(evaluate(EvaluateOptions(run=str(run), out=out)).folder)) == set(contents(whole))
+    assert not list(run.glob("evaluation-*/*"))
+    assert set(contents(evaluate(EvaluateOptions(run=str(run))).folder)) == set(contents(whole))
+
+
+def test_an_evaluation_that_fails_leaves_no_folder(run: Path, tmp_path: Path) -> None:
+    other = write_fresh_photos(tmp_path / "torn", 3)
+    for path in other.image_paths():
+        path.write_bytes(path.read_bytes()[:3000])
+    for out in (None, tmp_path / "out"):
+        with pytest.raises(DataError, match="none of the photos to judge on can be read"):
+            evaluate(EvaluateOptions(run=str(run), dataset=other.root, out=out))
+    assert not list(run.glob("*evaluation*"))
+    assert not list(tmp_path.glob("*out*"))
+
+
 def test_nothing_is_written_into_photos_or_over_a_folder(run: Path, dataset: Dataset, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="lies in the dataset"):
         evaluate(EvaluateOptions(run=str(run), out=dataset.root / "report"))
@@ -265,13 +325,17 @@ def test_a_list_of_photos_that_makes_no_sense_is_a_model_error(run: Path, text: 
     [
         ({"part": "train"}, "--part train"),
         ({"run": "1", "threshold": 2.0}, "--threshold 2.0"),
-        ({}, "nothing to evaluate"),
-        ({"baselines": ("haar",)}, "need photos"),
+        ({"baselines": ("haar",), "dataset": Path("x"), "against": ("1",)}, "--against: there is no run"),
     ],
 )
 def test_options_that_cannot_be_are_refused(options: dict[str, object], text: str) -> None:
     with pytest.raises(UsageError, match=text):
         EvaluateOptions(**options)  # type: ignore[arg-type]
+
+
+def test_without_a_run_the_latest_is_judged_or_ready_detectors_alone() -> None:
+    assert EvaluateOptions().run == EvaluateOptions(baselines=("haar",)).run == "latest"
+    assert EvaluateOptions(baselines=("haar",), dataset=Path("x")).run is None
 
 
 def test_the_command_prints_a_table_for_people_and_json_for_programs(run: Path) -> None:
@@ -287,7 +351,7 @@ def test_the_command_prints_a_table_for_people_and_json_for_programs(run: Path) 
 
 def test_evaluating_never_imports_tensorflow(run: Path) -> None:
     code = (
-        "import sys; from thirtyfold.model.contest import evaluate; "
+        "import sys; from thirtyfold.model.evaluate import evaluate; "
         "from thirtyfold.model.evaluate_options import EvaluateOptions; evaluate(EvaluateOptions(run=sys.argv[1])); "
         "print(sorted({name.split('.')[0] for name in sys.modules} & {'tensorflow', 'keras'}))"
     )

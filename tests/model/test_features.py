@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
+import keras
 import numpy as np
 import pytest
 
@@ -19,7 +21,7 @@ from thirtyfold.datasets.samples import read_samples
 from thirtyfold.errors import DataError
 from thirtyfold.images import letterbox, read_rgb
 from thirtyfold.model.features import Cache, GrowingArray, cache_of, pictures_key
-from thirtyfold.model.inputs import load_squares
+from thirtyfold.model.inputs import Trunk, load_features, load_squares
 from thirtyfold.progress import SILENT
 from thirtyfold.sample import Annotation, Sample
 from thirtyfold.workspace import Dataset
@@ -98,6 +100,15 @@ def test_an_entry_never_names_a_file_outside_of_its_folder(tmp_path: Path) -> No
     entry.write_text(json.dumps(raw))
     assert len(obtain(Cache(tmp_path), make).arrays) == 2
     assert make.asked == 2
+
+
+def test_looking_for_an_entry_removes_nothing(tmp_path: Path) -> None:
+    # Another process may be about to finish it: only who holds its lock may remove what is broken.
+    obtain(Cache(tmp_path), Maker())
+    entry = next(tmp_path.glob("features-*/entry.json"))
+    entry.write_text("{")
+    assert Cache(tmp_path).find("features", {"name": "a"}) is None
+    assert entry.exists()
 
 
 def test_pickled_arrays_are_not_loaded(tmp_path: Path) -> None:
@@ -218,3 +229,20 @@ def test_a_photo_that_cannot_be_read_is_left_out_and_named_from_the_cache_as_wel
         assert len(part.arrays[0]) == 4
         assert [error.path for error in part.left_out.values()] == [broken]
         assert (part.arrays[0][1] == letterbox(read_rgb(photos[2].image_path), 64)[0]).all()
+
+
+def test_features_of_another_opencv_are_computed_anew(
+    photos: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = keras.Input((32, 32, 3), dtype="uint8")
+    trunk = Trunk(model=keras.Model(image, keras.layers.Rescaling(1 / 255)(image)), key={"backbone": "none"})
+
+    def reused() -> bool:
+        cache = Cache(tmp_path / "c")
+        return load_features(
+            photos, 32, trunk, cache, root=tmp_path, batch=2, progress=SILENT, label="reading"
+        ).reused  # fmt: skip
+
+    assert (reused(), reused()) == (False, True)
+    monkeypatch.setattr(cv2, "__version__", "0.0")
+    assert not reused()

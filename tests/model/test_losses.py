@@ -74,7 +74,7 @@ def test_the_presence_loss_is_binary_cross_entropy() -> None:
 
 
 @pytest.mark.parametrize(("loss", "highest"), OVERLAP_LOSSES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(truth=boxes(smallest=0.004), predicted=boxes())
 def test_the_losses_of_overlap_stay_in_their_range(
     loss: object, highest: float, truth: tuple[float, ...], predicted: tuple[float, ...]
@@ -83,7 +83,7 @@ def test_the_losses_of_overlap_stay_in_their_range(
 
 
 @pytest.mark.parametrize(("loss", "highest"), OVERLAP_LOSSES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(truth=boxes(smallest=0.01))
 def test_the_losses_of_overlap_are_zero_for_the_true_box(
     loss: object, highest: float, truth: tuple[float, ...]
@@ -91,7 +91,7 @@ def test_the_losses_of_overlap_are_zero_for_the_true_box(
     assert loss_of(loss, truth, truth) == pytest.approx(0.0, abs=2e-4)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(truth=boxes(smallest=0.01), predicted=boxes(smallest=0.01))
 def test_of_boxes_one_inside_of_the_other_giou_is_iou(
     truth: tuple[float, float, float, float], predicted: tuple[float, float, float, float]

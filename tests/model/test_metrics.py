@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from tests.model.judged import FACE, FAR, photo
-from thirtyfold.model.evaluate import Judged, tally
 from thirtyfold.model.metrics.coco import ap50, coco_figures, weighted_precision
 from thirtyfold.model.metrics.confusion import confusion
-from thirtyfold.model.metrics.intervals import bootstrap
-from thirtyfold.model.metrics.labels import ANY, as_any, comparable
+from thirtyfold.model.metrics.detection import Judged, tally
+from thirtyfold.model.metrics.intervals import bootstrap, bootstrap_figures
+from thirtyfold.model.metrics.labels import ANY, as_any, comparable, only
 from thirtyfold.model.metrics.part import iou_histogram, part_figures
 from thirtyfold.sample import Annotation, Sample
 
@@ -176,6 +176,28 @@ def test_photos_of_unknown_sessions_are_not_called_sessions() -> None:
     found = intervals_of([photo(FACE, found=[(FACE, 0.9)], session=None)] * 8)
     assert found["by"] == "photos"
     assert "nobody says which photos belong to one session" in str(found["note"])
+
+
+def test_the_rule_of_three_is_for_shares_and_not_for_distances_or_rates() -> None:
+    sessions = [f"s{number}" for number in range(12)]
+    found = bootstrap_figures(
+        sessions,
+        lambda weights: dict.fromkeys(("share", "distance"), np.ones(len(weights))),
+        no_shares=("distance",),
+    )
+    assert found.bounds == {"share": (0.75, 1.0), "distance": (1.0, 1.0)}
+    one_false_box_each = [photo(FACE, found=[(FACE, 0.9), (FAR, 0.9)], session=name) for name in sessions]
+    assert intervals_of(one_false_box_each)["false_positives_per_photo"] == [1.0, 1.0]
+
+
+def test_a_draw_without_objects_of_one_label_counts_by_the_others_as_the_figure_itself_does() -> None:
+    judged = [photo((FACE, "a"), found=[(FACE, 0.9, "a")], session=f"s{number}") for number in range(5)]
+    judged.append(photo((FAR, "b"), found=[], session="s0"))
+    hits = [coco_figures(only(judged, label)).hits for label in ("a", "b")]
+    low, high = bootstrap(judged, [tally(item, 0.5) for item in judged], hits).bounds["ap50"]
+    assert part_figures(judged, ("a", "b"), 0.5).figures["ap50"] == 0.5
+    # A third of the draws lack the only session with a b.
+    assert (low, high) == (0.5, 1.0)
 
 
 def test_where_nothing_went_wrong_the_rule_of_three_says_what_might() -> None:

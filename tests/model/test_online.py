@@ -23,9 +23,10 @@ from thirtyfold.errors import ImageError, UsageError
 from thirtyfold.images import encode_jpeg, letterbox, read_rgb
 from thirtyfold.model.data import gather
 from thirtyfold.model.devices import open_devices
+from thirtyfold.model.fit import fit
 from thirtyfold.model.online import CopyMaker, OnlineBatches
 from thirtyfold.model.options import TrainOptions
-from thirtyfold.model.train import fit, train
+from thirtyfold.model.train import train
 from thirtyfold.progress import SILENT
 from thirtyfold.sample import Sample
 from thirtyfold.workspace import Dataset
@@ -140,6 +141,14 @@ def test_keras_meets_each_epochs_copies_in_their_epoch(dataset: Dataset) -> None
         assert [one for step in range(len(batches)) for one in met[epoch, step]] == expected
 
 
+def test_a_maker_that_is_closed_makes_no_more_copies(dataset: Dataset) -> None:
+    maker = maker_of(dataset)
+    maker.pool.submit(maker.make, read_samples(dataset)[0], 0, 0).result()
+    maker.close()
+    with pytest.raises(RuntimeError, match="shutdown"):
+        maker.pool.submit(int)
+
+
 def test_a_photo_that_is_gone_is_named(tmp_path: Path) -> None:
     copy = Dataset(write_dataset(tmp_path / "faces", sessions=1, per_session=2))
     samples, maker = read_samples(copy), maker_of(copy)
@@ -170,9 +179,13 @@ def test_a_training_that_breaks_off_goes_on_with_the_copies_of_its_next_epoch(
             asked.append(given[3])
             return make(*given)
 
-        learned_from = replace(data, maker=CopyMaker(until_then, options.factor))
-        root = dataset_to_train.root
-        return fit(learned_from, options, tmp_path, None, devices, root=root, progress=SILENT).state.rows
+        maker = CopyMaker(until_then, options.factor)
+        learned_from, root = replace(data, maker=maker), dataset_to_train.root
+        try:
+            return fit(learned_from, options, tmp_path, None, devices, root=root, progress=SILENT).state.rows
+        finally:
+            with pytest.raises(RuntimeError, match="shutdown"):
+                maker.pool.submit(int)
 
     with pytest.raises(Exception, match="StoppedError"):
         learn(options.factor)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.drawn import write_dataset, write_label
+from tests.heard import Heard
 from thirtyfold.datasets.split_options import SplitOptions
 from thirtyfold.datasets.split_plan import split_dataset
 from thirtyfold.errors import DataError, TrainingError, UsageError
@@ -21,10 +22,10 @@ from thirtyfold.model import detect, phases
 from thirtyfold.model.backbones import BACKBONES
 from thirtyfold.model.data import TrainingData, gather
 from thirtyfold.model.devices import Devices
+from thirtyfold.model.fit import Fitted, fit
 from thirtyfold.model.inputs import store_features
 from thirtyfold.model.options import TrainOptions
 from thirtyfold.model.state import TrainingState, load_best, read_state, save_state, save_weights, state_dir
-from thirtyfold.model.train import Fitted, fit
 from thirtyfold.progress import SILENT, Silent
 from thirtyfold.sample import Annotation
 from thirtyfold.workspace import Dataset
@@ -32,14 +33,6 @@ from thirtyfold.workspace import Dataset
 # With CIoU a single epoch finds something already, which is what a second phase is compared with.
 SMALL: dict[str, Any] = {"backbone": "tiny", "size": 64, "batch": 8, "seed": 3, "epochs": 2, "fine_tune": "always"}
 SMALL["box_loss"] = "ciou"
-
-
-class Heard(Silent):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.lines.append(text)
 
 
 class StopsAt(Silent):
@@ -72,7 +65,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def gathered(root: Path, given: Path, **changed: Any) -> tuple[TrainingData, TrainOptions]:
     options = TrainOptions(**{**SMALL, "weights": str(given), **changed})
     data = gather(Dataset(root), options, SILENT)
-    return data, detect.settle(options, data.train)
+    return data, detect.resolve_options(options, data.train, data.classes)
 
 
 def fitted(root: Path, given: Path, run_dir: Path, *, progress: Any = SILENT, **changed: Any) -> Fitted:
@@ -105,6 +98,7 @@ def test_a_training_stopped_again_and_again_ends_as_one_of_the_same_seed_that_wa
     for where in ("epoch 1/2", "fine-tuning 1/"):
         with pytest.raises(KeyboardInterrupt):
             fitted(root, given, tmp_path / "run", cache=False, progress=StopsAt(where))
+        assert read_state(tmp_path / "run").seconds["epochs"] > 0, "the time of an attempt that was cut short counts"
     assert_equal(undisturbed, fitted(root, given, tmp_path / "run", cache=False, progress=heard))
     assert any(line.startswith("features of") and line.endswith("computed once for all epochs") for line in heard.lines)
     assert not (tmp_path / "run" / ".cache").exists()

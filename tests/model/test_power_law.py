@@ -47,7 +47,7 @@ def test_nine_in_ten_forecasts_from_noisy_trainings_hold() -> None:
     assert held >= 32  # 36 are promised; fewer than 32 of 40 come out once in twenty-five times then
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.floats(0, 1), min_size=4, max_size=4), st.floats(0.001, 0.3))
 def test_more_photos_never_make_it_worse_and_no_score_is_above_one(means: list[float], error: float) -> None:
     fitted = fit_power_law(PHOTOS, means, [error] * 4)

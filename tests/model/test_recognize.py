@@ -12,17 +12,20 @@ import pytest
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from tests.drawn import write_label
+from tests.heard import Heard
 from tests.predict.people import draw_person, photos_of
 from thirtyfold import files
 from thirtyfold.datasets import labelme_json
 from thirtyfold.datasets.pixels import read_pixels
 from thirtyfold.datasets.samples import read_samples
 from thirtyfold.datasets.split import Split, write_split
+from thirtyfold.datasets.split_choice import make_split
 from thirtyfold.datasets.split_options import SplitOptions
-from thirtyfold.datasets.split_plan import make_split
 from thirtyfold.errors import DataError, ModelError
 from thirtyfold.images import write_jpeg
 from thirtyfold.model.exams.base import load_exam
+from thirtyfold.model.exams.photo import Judging
+from thirtyfold.model.exams.recognize import RecognizeExam
 from thirtyfold.model.labelling import people as labelling
 from thirtyfold.model.margin_loss import MARGIN, ClassCosines, UnitLength, angular_margin_loss
 from thirtyfold.model.metrics.recognition import (
@@ -69,18 +72,6 @@ def tick(path: Path, *names: str, boxes: bool = False) -> None:
     raw = json.loads(path.with_suffix(".json").read_text())
     raw["flags"] = dict.fromkeys(names, True)
     files.write_json(path.with_suffix(".json"), raw)
-
-
-class Said:
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.lines.append(text)
-
-    bar = staticmethod(SILENT.bar)
 
 
 def cosines_of(rows: Sequence[Sequence[float]]) -> np.ndarray:
@@ -217,10 +208,21 @@ def test_intervals_are_over_people_and_say_when_those_are_few() -> None:
     assert (none.by, none.bounds) == ("nothing", {})
 
 
+def test_where_all_is_right_the_rule_of_three_says_what_might_go_wrong() -> None:
+    figures, intervals = recognition_figures(*cloud(12, 4, noise=0.0), 0.9)
+    assert (figures["rank1"], figures["misnamed"]) == (1.0, 0.0)
+    assert intervals.bounds["rank1"] == pytest.approx((0.75, 1.0))
+    assert intervals.bounds["auc"] == pytest.approx((0.75, 1.0))
+    assert intervals.bounds["misnamed"] == pytest.approx((0.0, 0.25))
+
+
 def test_the_nearest_person_is_sought_without_the_photo_itself() -> None:
     vectors = unit(np.array([[1.0, 0], [0, 1.0], [1.0, 0.1], [1.0, -0.1], [0.1, 1.0]]))
     # The second photo of a is nothing like the first; each would be nearest to itself.
-    assert nearest_is_own(vectors, ["a", "a", "b", "b", "c"]).tolist() == [0, 0, 1, 1, 0]
+    found = nearest_is_own(vectors, ["a", "a", "b", "b", "c"])
+    assert found[:4].tolist() == [0, 0, 1, 1]
+    # Nobody else shows c: without the photo itself c is not enrolled.
+    assert np.isnan(found[4])
     assert evidence_of(vectors, ["a", "a", "b", "b", "c"]).same[0] == pytest.approx(0.0)
 
 
@@ -270,7 +272,7 @@ def test_it_is_said_whether_validation_shows_new_people(tmp_path: Path) -> None:
     dataset = write_people(tmp_path / "people")
     photos = [replace(photo, split="val") for photo in read_samples(dataset)]
     train_part = [photo for photo in photos if photo.tags[0] in PEOPLE[:3]]
-    told = Said()
+    told = Heard()
     options = TrainOptions(task="recognize", faces="whole")
     labelling.check(train_part, [photo for photo in photos if photo.tags[0] in PEOPLE[3:]], options, dataset, told)
     labelling.check(train_part, train_part, options, dataset, told)
@@ -292,7 +294,7 @@ def test_a_run_is_trained_judged_enrolled_with_and_recognizes_new_people(tmp_pat
     options = TrainOptions(
         task="recognize", backbone="scratch", size=64, epochs=2, batch=16, faces="haar", cache=False, seed=1
     )
-    told = Said()
+    told = Heard()
     result = train(dataset, options, runs_dir=tmp_path / "runs", progress=told)
     assert "validated by 5 people who are not trained on" in told.lines
     card = read_card(result.run_dir)
@@ -325,6 +327,10 @@ def test_a_run_is_trained_judged_enrolled_with_and_recognizes_new_people(tmp_pat
     looks = exam.looks(load(result.run_dir), faces)
     assert [look.photo for look in looks] == [face.image_path.name for face in faces]
     assert {look.score for look in looks} <= {0.0, 1.0}
+    assert isinstance(exam, RecognizeExam)
+    one_person = [face for face in faces if face.tags == faces[0].tags]
+    assert exam.part(load(result.run_dir), one_person, Judging()) is None
+    assert exam.looks(load(result.run_dir), one_person[:1]) == ()
 
 
 def test_label_files_of_the_tests_are_read_as_people(tmp_path: Path) -> None:

@@ -17,10 +17,14 @@ from tests.drawn import draw_photo
 from tests.model.judged import write_finished_run, write_fresh_photos
 from thirtyfold.datasets.samples import read_samples
 from thirtyfold.images import write_jpeg
-from thirtyfold.model.evaluate import Judged
+from thirtyfold.model.chain_outcomes import fates_of, figures_of
+from thirtyfold.model.evaluate_chain import LABELLED, ChainEvaluation, Finding
 from thirtyfold.model.evaluation import Evaluation, evaluate_predictor
+from thirtyfold.model.exams.detect import EXAM
+from thirtyfold.model.metrics.detection import Judged
 from thirtyfold.model.report import plots
 from thirtyfold.model.report.card import model_card
+from thirtyfold.model.report.chain_pages import write_chain
 from thirtyfold.model.report.pictures import quality, random_tiles, window_of, worst_tiles
 from thirtyfold.model.report.tiles import TILE_WH
 from thirtyfold.model.report.training import detail_part, training_page
@@ -129,7 +133,8 @@ def front_matter(card: str) -> dict[str, object]:
 def test_the_card_is_what_the_hub_asks_for(run: Path) -> None:
     photos = read_samples(Dataset(run.parents[2] / "faces"))
     evaluation = evaluate_predictor(load(run), photos[:5], photos[5:])
-    card = model_card("detect-1", replace(read_card(run), metrics=evaluation.metrics), evaluation.notes)
+    artifact = replace(read_card(run), metrics=evaluation.metrics)
+    card = model_card("detect-1", artifact, evaluation.notes, words=EXAM.card_words(artifact))
     front = front_matter(card)
     assert (front["library_name"], front["pipeline_tag"]) == ("keras", "object-detection")
     assert "license" not in front  # nobody but the user knows
@@ -146,7 +151,7 @@ def test_the_card_is_what_the_hub_asks_for(run: Path) -> None:
 
 def test_a_card_with_hostile_labels_is_valid_yaml_and_holds_no_html(run: Path, tmp_path: Path) -> None:
     artifact, evaluation = judged_hostile(run, tmp_path)
-    card = model_card(HOSTILE, artifact, evaluation.notes)
+    card = model_card(HOSTILE, artifact, evaluation.notes, words=EXAM.card_words(artifact))
     card.encode("utf-8")
     front = front_matter(card)
     assert front["pipeline_tag"] == "object-detection"
@@ -229,6 +234,24 @@ FAR_AWAY: BoxXyxy = (-1e9, -1e9, 1e9, 1e9)
 def test_a_box_far_beyond_the_photo_is_drawn_without_trouble(tmp_path: Path) -> None:
     path = tmp_path / "x.jpg"
     write_jpeg(path, np.full((60, 80, 3), 90, np.uint8))
-    sample = Sample(image_path=path, width=80, height=60, annotations=(Annotation.from_box("face", FAR_AWAY),))
+    far = Annotation.from_box("face", FAR_AWAY)
+    sample = Sample(image_path=path, width=80, height=60, annotations=(far,))
     (tile,) = worst_tiles([Judged(sample=sample, predictions=())], 0.5)
     assert tile.pixels.shape[2] == 3
+    photos = [fates_of(sample, [], {"face": "face"})]
+    finding = Finding(
+        name="haar", threshold=0.5, photos=tuple(photos), figures=figures_of(photos, ("face",)), model_ms=1.0
+    )
+    result = ChainEvaluation(
+        run="classify/1",
+        classes=("face",),
+        margin_share=0.1,
+        dataset=str(tmp_path),
+        part="all",
+        findings=(finding, replace(finding, name=LABELLED)),
+        class_of_label={"face": "face"},
+        statements=(),
+        warnings=(),
+        folder=tmp_path,
+    )
+    assert "1 not found" in write_chain(result, tmp_path).read_text()

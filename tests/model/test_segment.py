@@ -6,12 +6,16 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.drawn import draw_photo
+from tests.tiny_model import write_tiny_run
+from thirtyfold import files
 from thirtyfold.annotate.prelabel import prelabel
+from thirtyfold.cli import main
 from thirtyfold.datasets import labelme_json
 from thirtyfold.datasets.formats import index_png
 from thirtyfold.datasets.rasterize import VOID, label_map
@@ -20,7 +24,7 @@ from thirtyfold.datasets.split import Split, write_split
 from thirtyfold.errors import DataError, UsageError
 from thirtyfold.images import Pixels, read_rgb, write_jpeg
 from thirtyfold.model import segment
-from thirtyfold.model.contest import evaluate
+from thirtyfold.model.evaluate import evaluate
 from thirtyfold.model.evaluate_options import EvaluateOptions
 from thirtyfold.model.exams.segment import EXAM
 from thirtyfold.model.labelling import outlines
@@ -64,6 +68,9 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
         parts[path.name] = "val" if seed >= 11 else "test" if seed >= 9 else "train"
         groups[path.name] = f"patient{seed // 2}" if seed < 9 else f"patient{seed}"
     write_split(Dataset(root), Split(parts=parts, groups=groups, how="patients", leak_free=True))
+    # As `convert` leaves them of DICOM files; one of the two test photos comes from elsewhere.
+    files.append_line(root / "captures.jsonl", '{"image": "09.jpg", "mm_per_pixel": [0.5, 0.25]}')
+    files.append_line(root / "captures.jsonl", '{"image": "10.jpg", "mm_per_pixel": [0, "wide"]}')
     return Dataset(root)
 
 
@@ -120,13 +127,24 @@ def test_rare_classes_weigh_more_and_numbers_are_taken_as_they_are() -> None:
     )
     background, common, rare = segment.class_weights([photo], ["common", "rare"], 64)
     assert background < common == 1 < rare <= 10
-    settled = segment.settle(TrainOptions(task="segment", size=64, class_weights="auto"), [photo])
+    settled = segment.resolve_options(
+        TrainOptions(task="segment", size=64, class_weights="auto"), [photo], ["common", "rare"]
+    )
     assert segment.weights_in(settled.class_weights, 2) == pytest.approx((background, common, rare), rel=1e-3)
     assert segment.weights_in("1,2,3", 2) == (1, 2, 3)
     with pytest.raises(UsageError, match="3 numbers were expected"):
         segment.weights_in("1,2", 2)
     with pytest.raises(UsageError, match="class-weights"):
         TrainOptions(task="segment", class_weights="heavy")
+
+
+def test_a_class_that_no_photo_of_a_share_shows_has_a_weight_all_the_same() -> None:
+    photo = Sample(
+        image_path=Path("x"), width=64, height=64, annotations=(Annotation.from_box("common", (0, 0, 64, 30)),)
+    )
+    options = TrainOptions(task="segment", size=64, class_weights="auto", share=0.1)
+    resolved = segment.resolve_options(options, [photo], ["common", "rare"])
+    assert len(segment.weights_in(resolved.class_weights, 2)) == 3
 
 
 def test_the_target_is_the_letterboxed_label_map_at_half_the_size() -> None:
@@ -190,6 +208,48 @@ def test_evaluate_says_the_same_as_the_training(finished: TrainResult, tmp_path:
         EvaluateOptions(run=str(finished.run_dir), out=tmp_path / "again"), runs_dir=finished.run_dir.parent
     )
     assert result.to_dict()["models"][0]["mean_dice"] == finished.metrics["test"]["mean_dice"]
+
+
+@pytest.mark.slow
+def test_distances_are_given_in_mm_where_the_size_of_a_pixel_is_known(finished: TrainResult, tmp_path: Path) -> None:
+    def judged(mm_per_pixel: tuple[float, float] | None) -> tuple[dict[str, Any], str, str]:
+        out = tmp_path / f"mm-{mm_per_pixel}"
+        options = EvaluateOptions(run=str(finished.run_dir), out=out, mm_per_pixel=mm_per_pixel)
+        result = evaluate(options, runs_dir=finished.run_dir.parent)
+        return result.to_dict()["models"][0], " ".join(result.remarks()), (out / "report.html").read_text()
+
+    recorded, said, page = judged(None)
+    assert "Size of a pixel: from the DICOM file for 1 photo; not known for 1, which is in no figure in mm." in said
+    assert page.count("Hausdorff 95 (mm)") == 3  # the large figure, all labels, each label
+    both, said, _ = judged((2.0, 2.0))
+    assert "from the DICOM file for 1 photo; from --mm-per-pixel 2 for 1." in said
+    second_px = (2 * both["hausdorff95_mm"] - recorded["hausdorff95_mm"]) / 2
+    first_px = 2 * both["hausdorff95_px"] - second_px
+    assert second_px > 0
+    assert 0.25 * first_px - 1e-4 <= recorded["hausdorff95_mm"] <= 0.5 * first_px + 1e-4
+    assert both["classes"]["face"]["hausdorff95_mm"] == both["hausdorff95_mm"]
+
+
+@pytest.mark.slow
+def test_a_comparison_looks_at_the_pieces_that_are_shown(finished: TrainResult, dataset: Dataset) -> None:
+    photos = [sample for sample in read_samples(dataset) if sample.image_path.name in ("09.jpg", "10.jpg")]
+    everything, nothing = (EXAM.looks(load(finished.run_dir, threshold=score), photos) for score in (0.0, 1.0))
+    assert min(look.score for look in everything) > 0.4
+    assert [look.score for look in nothing] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("wrong", ["wide", "1,2,3", "0", "-1", "nan", "1,inf"])
+def test_a_spacing_that_is_none_is_refused(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", "--mm-per-pixel", wrong])
+    assert ended.value.code == 2
+    assert "a number above 0 was expected, like 0.5, or two, for rows and columns" in capsys.readouterr().err
+
+
+def test_boxes_have_no_millimetres(tmp_path: Path) -> None:
+    write_tiny_run(tmp_path / "detect" / "1")
+    with pytest.raises(UsageError, match="--mm-per-pixel: only how far outlines are apart"):
+        evaluate(EvaluateOptions(run="detect/1", mm_per_pixel=(1.0, 1.0)), runs_dir=tmp_path)
 
 
 @pytest.mark.slow

@@ -83,11 +83,33 @@ def test_void_counts_for_nothing() -> None:
 def test_the_summary_counts_missed_invented_and_rightly_empty_pictures() -> None:
     nothing, full = np.zeros((40, 40), np.uint8), square(10, 10, 10).astype(np.uint8)
     pairs = [(full, full), (full, nothing), (nothing, full), (nothing, nothing)]
-    found = summary([image_figures(*pair, ["a"]) for pair in pairs], ["a"], mm_per_pixel=0.5)
+    found = summary([image_figures(*pair, ["a"]) for pair in pairs], ["a"])
     assert found["mean_dice"] == pytest.approx(0.5)
     assert found["agreed_empty"] == 1
     of_class = found["classes"]["a"]
     assert (of_class["missed"], of_class["invented"], of_class["agreed_empty"], of_class["photos"]) == (1, 1, 1, 2)
     assert of_class["dice"] == pytest.approx(1 / 3, abs=1e-6)
     assert of_class["dice_pixels"] == pytest.approx(0.5)
-    assert found["hausdorff95_mm"] == found["hausdorff95_px"] * 0.5 == 0
+    assert "hausdorff95_mm" not in found
+    assert "hausdorff95_mm" not in of_class
+
+
+def test_a_distance_in_mm_goes_by_the_spacing_of_rows_and_of_columns() -> None:
+    random = np.random.default_rng(4)
+    truth, found = (square(5, 5, 20) & (random.random((40, 40)) > 0.2) for _ in range(2))
+    one, other = (np.argwhere(boundary(mask)) * (2.0, 0.5) for mask in (truth, found))
+    nearest = cdist(one, other)
+    wanted = max(np.percentile(nearest.min(axis=0), 95), np.percentile(nearest.min(axis=1), 95))
+    assert region_figures(truth, found, mm_per_pixel=(2.0, 0.5)).hausdorff95_mm == pytest.approx(wanted)
+    moved = region_figures(square(10, 10, 12), square(13, 10, 12), mm_per_pixel=(7.0, 0.25))
+    assert (moved.hausdorff95_px, moved.hausdorff95_mm) == (3, 0.75)
+    assert region_figures(truth, truth & False, mm_per_pixel=(1.0, 1.0)).hausdorff95_mm is None
+
+
+def test_the_mean_in_mm_is_over_the_pictures_whose_pixels_have_a_known_size() -> None:
+    truth, found = square(10, 10, 12).astype(np.uint8), square(14, 10, 12).astype(np.uint8)
+    pictures = [image_figures(truth, found, ["a", "b"], mm_per_pixel=mm) for mm in ((0.5, 0.5), (1.0, 1.5), None)]
+    figures = summary(pictures, ["a", "b"])
+    assert figures["hausdorff95_px"] == 4
+    assert figures["hausdorff95_mm"] == figures["classes"]["a"]["hausdorff95_mm"] == (2 + 6) / 2
+    assert figures["classes"]["b"]["hausdorff95_mm"] is None

@@ -108,10 +108,10 @@ def test_a_training_killed_half_way_goes_on_where_it_was(dataset: Dataset, tmp_p
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     state = tmp_path / "detect" / "1" / "training" / "state.json"
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600
         while not (state.exists() and json.loads(state.read_text())["epoch"] >= 2):
             assert process.poll() is None, "the training ended by itself"
-            assert time.monotonic() < deadline, "no second epoch within two minutes"
+            assert time.monotonic() < deadline, "no second epoch within ten minutes"
             time.sleep(0.05)
     finally:
         process.send_signal(signal.SIGKILL)

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,9 @@ from thirtyfold.cli import main
 from thirtyfold.errors import UsageError
 from thirtyfold.images import read_rgb, write_jpeg
 from thirtyfold.predict.answers import AnswerOptions, with_top
+from thirtyfold.predict.artifact import read_card, write_artifact
 from thirtyfold.predict.batch import predict_paths
+from thirtyfold.predict.forms import LITERT, LITERT_INT8
 from thirtyfold.predict.runtime import load
 
 
@@ -65,6 +69,19 @@ def test_the_table_of_classes_is_a_csv_with_a_line_a_picture(masks_run: Path, ph
     assert path.read_text() == before
 
 
+def test_every_line_of_the_table_has_as_many_cells_as_there_are_titles(
+    masks_run: Path, photos: Path, tmp_path: Path
+) -> None:
+    scores = sorted(sample.annotations[0].score or 0 for sample in predict_paths([photos], masks_run).samples)  # type: ignore[index]
+    path = tmp_path / "classes.csv"
+    # The threshold lets the surer one through alone; and there are two classes only.
+    predict_paths([photos], masks_run, threshold=sum(scores) / 2, answers=AnswerOptions(top=3, csv=path))
+    lines = path.read_text().splitlines()
+    assert len(lines) == 3
+    assert {line.count(",") for line in lines} == {6}
+    assert sum(line.endswith(",,,,,,") for line in lines) == 1
+
+
 def test_the_table_of_objects_is_a_csv_with_a_line_an_object(tiny_run: Path, photos: Path, tmp_path: Path) -> None:
     path = tmp_path / "boxes.csv"
     write_jpeg(photos / "none.jpg", draw_photo(3, face=False)[0])
@@ -110,6 +127,18 @@ def test_debug_shows_sizes_what_is_fed_the_first_answers_and_the_times(masks_run
     assert "picture 320 × 240, in the square of" in text
     assert "largest" in text
     assert result.to_list()[0]["debug"]["square"] == predictor.artifact.size
+
+
+def test_debug_names_the_form_that_ran_and_not_the_one_that_usually_does(
+    masks_run: Path, photos: Path, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(masks_run, tmp_path / "run"))
+    (run / LITERT_INT8).write_bytes((run / LITERT).read_bytes())
+    card = read_card(run)
+    write_artifact(run, replace(card, forms=dict.fromkeys((LITERT, LITERT_INT8), card.forms[LITERT])))
+    for form, file in (("auto", LITERT), ("int8", LITERT_INT8)):
+        (steps,) = predict_paths([photos / "1.jpg"], run, form=form, answers=AnswerOptions(debug=True)).steps
+        assert steps.form == file
 
 
 def test_debug_of_a_detector_shows_boxes_below_the_threshold_too(tiny_run: Path, photos: Path) -> None:

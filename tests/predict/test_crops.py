@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +17,9 @@ from thirtyfold.cli import main
 from thirtyfold.datasets.formats import regions
 from thirtyfold.errors import UsageError
 from thirtyfold.images import Pixels, read_rgb, write_jpeg
-from thirtyfold.predict.crops import CropFolder, CropOptions, cut_out
+from thirtyfold.predict.batch import predict_paths
+from thirtyfold.predict.crops import COLUMNS, CropFolder, CropOptions, cut_out
+from thirtyfold.progress import Bar, Silent
 from thirtyfold.sample import Annotation
 
 
@@ -78,7 +82,6 @@ def test_files_are_called_after_photo_class_and_number_and_the_index_says_where_
     folder.add(Path("in/street.jpg"), Path("street.jpg"), pixels, faces)
     folder.add(Path("in/a/street.png"), Path("a/street.png"), pixels, [box()])
     folder.add(Path("in/street.png"), Path("street.png"), pixels, [box()])
-    folder.close()
     assert names(tmp_path / "cut") == [
         "a/street_face_001.png",
         "index.csv",
@@ -110,6 +113,36 @@ def test_files_are_called_after_photo_class_and_number_and_the_index_says_where_
     assert np.array_equal(lossless, pixels[20:60, 40:60]), "a photo without loss is cut out without loss"
     alpha = cv2.imread(str(tmp_path / "cut" / "street_roof_001.png"), cv2.IMREAD_UNCHANGED)[..., 3]
     assert set(np.unique(alpha)) == {0, 255}
+
+
+class CutShort(Silent):
+    """Ctrl-C when the first picture is done."""
+
+    @contextmanager
+    def bar(self, label: str, *, total: int | None = None, unit: str = "it") -> Iterator[Bar]:
+        class Impatient(Bar):
+            def advance(self, count: int = 1) -> None:
+                raise KeyboardInterrupt
+
+            def note(self, text: str) -> None:
+                pass
+
+        yield Impatient()
+
+
+def test_a_run_that_is_cut_short_leaves_an_index_of_what_it_has_cut_out(tiny_run: Path, tmp_path: Path) -> None:
+    for seed in (3, 4):
+        write_jpeg(tmp_path / "in" / f"{seed}.jpg", draw_photo(seed)[0])
+    with pytest.raises(KeyboardInterrupt):
+        predict_paths([tmp_path / "in"], tiny_run, crops=CropOptions(folder=tmp_path / "cut"), progress=CutShort())
+    assert names(tmp_path / "cut") == ["3_face_001.jpg", "index.csv"]
+    assert [row["file"] for row in rows_of(tmp_path / "cut")] == ["3_face_001.jpg"]
+
+
+def test_where_nothing_is_found_the_index_has_its_titles_alone(tiny_run: Path, tmp_path: Path) -> None:
+    write_jpeg(tmp_path / "photo.jpg", draw_photo(3, face=False)[0])
+    predict_paths([tmp_path / "photo.jpg"], tiny_run, crops=CropOptions(folder=tmp_path / "cut"))
+    assert (tmp_path / "cut" / "index.csv").read_text() == ",".join(COLUMNS) + "\n"
 
 
 def test_nothing_is_ever_written_over(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_global_gives_the_best_class_with_the_one_box() -> None:
     arrays(np.float32, (12, 4), elements=st.floats(0, 1, width=32)),
     arrays(np.float32, (12,), elements=st.floats(0.015625, 1, width=32), unique=True),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_suppression_agrees_with_opencv(corners: Array, scores: Array) -> None:
     boxes = (
         np.concatenate([np.minimum(corners[:, :2], corners[:, 2:]), np.maximum(corners[:, :2], corners[:, 2:])], axis=1)
@@ -150,7 +150,7 @@ def test_suppression_agrees_with_opencv(corners: Array, scores: Array) -> None:
 
 
 @given(st.floats(0.05, 0.95), arrays(np.float32, (10, 10, 2), elements=st.floats(0, 1, width=16)), st.integers(0, 99))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_higher_threshold_gives_the_same_as_picking_from_a_lower_one(
     threshold: float, scores: Array, seed: int
 ) -> None:

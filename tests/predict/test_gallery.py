@@ -20,7 +20,7 @@ from thirtyfold.errors import DataError, ModelError, ThirtyfoldError, UsageError
 from thirtyfold.files import write_bytes
 from thirtyfold.images import write_jpeg
 from thirtyfold.predict.embedder import Embedder, open_embedder
-from thirtyfold.predict.gallery import GALLERY_FILE, check_name, locked, read_gallery
+from thirtyfold.predict.gallery import check_name
 from thirtyfold.predict.gallery_enrolment import (
     EnrollOptions,
     Photo,
@@ -30,6 +30,7 @@ from thirtyfold.predict.gallery_enrolment import (
     list_people,
     read_photos,
 )
+from thirtyfold.predict.gallery_folder import GALLERY_FILE, locked, read_gallery
 from thirtyfold.predict.gallery_results import EnrollResult
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
@@ -105,6 +106,12 @@ def test_photos_with_no_face_several_or_a_tiny_one_are_named_and_the_others_go_o
     with pytest.raises(DataError, match=r"5 photos were left out, first room.jpg"):
         result.raise_if_incomplete()
     assert enrol(folder, embedder, "Anna", photos[1:2], largest=True).photos_in_all == 2
+
+
+def test_a_photo_whose_name_is_not_utf8_is_enrolled_under_that_name(folder: Path, embedder: Embedder) -> None:
+    name = os.fsdecode(b"caf\xe9.jpg")
+    enrol(folder, embedder, "Anna", [Photo(name=name, data=photo_of("Anna", 1).data)])
+    assert [entry.photo for entry in read_gallery(folder).entries] == [name]
 
 
 def test_without_a_single_face_nothing_is_written(folder: Path, embedder: Embedder) -> None:
@@ -283,6 +290,7 @@ HOSTILE_JSON: list[dict[str, Any]] = [
     {"embedder": None},
     {"far": 7},
     {"far": "often"},
+    {"far": 10**400},
     {"given_threshold": 3},
     {"decision": {"threshold": float("nan"), "slope": 1, "intercept": 0, "by": "run", "how": ""}},
     {"decision": {"threshold": 0.5, "slope": -1, "intercept": 0, "by": "run", "how": ""}},

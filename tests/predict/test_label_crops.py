@@ -9,7 +9,7 @@ import pytest
 from tests.masked import WITH, WITHOUT, draw_masked, write_masked_dataset
 from thirtyfold import files
 from thirtyfold.cli import main
-from thirtyfold.datasets.class_import import is_class_folders, settle_dataset
+from thirtyfold.datasets.class_import import is_class_folders, open_dataset
 from thirtyfold.datasets.samples import read_samples
 from thirtyfold.datasets.split import read_split
 from thirtyfold.datasets.split_options import SplitOptions
@@ -47,7 +47,7 @@ def test_labelled_faces_become_a_folder_for_each_class_that_training_takes(
     assert cut.shape[0] == pytest.approx(1.2 * (bottom - top), abs=2)
     assert {path: path.read_bytes() for path in dataset.rglob("*") if path.is_file()} == before
     assert is_class_folders(tmp_path / "cut")
-    samples = read_samples(settle_dataset(Path("cut")))
+    samples = read_samples(open_dataset(Path("cut")))
     assert sorted(sample.tags for sample in samples) == [(WITH,), (WITH,), (WITHOUT,), (WITHOUT,)]
 
 
@@ -63,7 +63,7 @@ def test_cut_outs_keep_the_part_of_their_photo_so_that_no_face_is_on_both_sides(
         part, label, name = path.relative_to(tmp_path / "cut").parts
         assert part == split.part(f"{name.split('_')[0]}.png")
         assert label in (WITH, WITHOUT)
-    imported = settle_dataset(Path("cut"))
+    imported = open_dataset(Path("cut"))
     there = read_split(imported)
     assert {there.part(path.name) for path in imported.image_paths()} == {"train", "val", "test"}
 

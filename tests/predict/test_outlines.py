@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from thirtyfold.datasets.formats.regions import polygon_area
+from thirtyfold.datasets.machine_made import AREA_PX
 from thirtyfold.datasets.rasterize import label_map
 from thirtyfold.drawing import color_of, draw_annotations
 from thirtyfold.predict.decoders import DECODERS, Placement
 from thirtyfold.predict.instances import separate
-from thirtyfold.predict.outlines import areas_by_label, outlines_of, region
+from thirtyfold.predict.outlines import outlines_of, region
 from thirtyfold.predict.segments import Segmentation, annotations_of, segmentation_of
 
 SIZE_WH = (200, 150)
@@ -53,8 +54,9 @@ def test_a_simplified_outline_stays_within_its_tolerance_and_has_far_fewer_corne
 
 def test_the_area_is_the_number_of_pixels_whatever_the_outline() -> None:
     labels = blobs()
-    shapes = outlines_of(labels, ["ring", "leaf"], tolerance_px=2.0)
-    assert areas_by_label(shapes) == {"ring": (labels == 1).sum(), "leaf": (labels == 2).sum()}
+    ring, *leaves = outlines_of(labels, ["ring", "leaf"], tolerance_px=2.0)
+    assert ring.extra[AREA_PX] == (labels == 1).sum()
+    assert sum(leaf.extra[AREA_PX] for leaf in leaves) == (labels == 2).sum()
 
 
 def test_scores_are_means_of_their_pixels_and_weak_and_small_pieces_are_left_out() -> None:

@@ -18,7 +18,8 @@ from thirtyfold.live.options import LiveOptions
 from thirtyfold.live.start import open_model
 from thirtyfold.predict.chain import MARGIN_SHARE, Chain, crop, verdict_labels, verdict_of
 from thirtyfold.predict.detectors import YUNET, YuNet
-from thirtyfold.predict.embedder import SFACE, SFACE_THRESHOLD, FaceAligner, SFace, open_embedder
+from thirtyfold.predict.embedder import SFACE, SFACE_THRESHOLD, SFace, open_embedder
+from thirtyfold.predict.face_alignment import FaceAligner
 from thirtyfold.predict.gallery import UNKNOWN
 from thirtyfold.predict.gallery_enrolment import EnrollOptions, enroll
 from thirtyfold.predict.recognizer import find_second, open_embedder_for, open_recognizer, open_second

@@ -87,6 +87,8 @@ def test_a_file_that_is_no_model_is_a_model_error_though_its_hash_is_right(run_c
         ({"classes": ("face", "mask")}, "2 classes"),
         ({"decoder": "global"}, "decoder 'global'"),
         ({"decoder": "invented"}, "invented"),
+        ({"decoder_options": {"max_boxes": "many"}}, "max_boxes is 'many'"),
+        ({"decoder_options": {"nms_iou": float("nan")}}, "nms_iou is nan"),
     ],
 )
 def test_a_model_that_is_not_what_its_card_says_is_refused(run_copy: Path, changes: dict[str, Any], text: str) -> None:

@@ -21,6 +21,7 @@ pytestmark = [
     pytest.mark.slow,
 ]
 TRAIN = ["train", "faces", "--backbone", "tiny", "--weights", "none", "--size", "32", "--batch", "8", "--epochs", "2"]
+RESUME = ["train", "faces", "--resume", "latest"]
 RUN = Path("runs/detect/1")
 
 
@@ -49,15 +50,21 @@ def test_a_training_killed_while_it_learns_and_while_it_finishes_ends_as_if_noth
 ) -> None:
     steps = int((scene / "steps").read_text())
     before = tree(scene / "killed" / "faces" / "images")
-    # One in the epochs, the others where it exports, judges and reports; gone on with it has fewer steps.
-    finishing = moments("finishing", steps // 5, max(1, KILLS // 3))
-    for moment in [moments("learning", steps // 3, 2)[0], *(4 * steps // 10 + one for one in finishing)]:
+
+    def kill(at: int) -> None:
         begun = (scene / "killed" / RUN / "args.json").exists()
-        command = ["train", "faces", "--resume", "latest"] if begun else TRAIN
-        answer = server.run(command, watch=scene / "killed", kill_at=moment)
+        answer = server.run(RESUME if begun else TRAIN, watch=scene / "killed", kill_at=at)
         assert answer.status == -9, answer.said
         assert not (scene / "killed" / RUN / "model.json").exists(), "it is finished only when all is there"
-    answer = server.run(["train", "faces", "--resume", "latest"], watch=scene / "killed")
+
+    kill(moments("learning", steps // 3, 2)[0])
+    kill(4 * steps // 10)  # the epochs are over; what is left exports, judges and reports
+    shutil.copytree(scene / "killed", scene / "probe")
+    left = server.run(RESUME, watch=scene / "probe")
+    assert left.status == 0, left.said
+    for moment in moments("finishing", left.steps // 2, max(1, KILLS // 3)):
+        kill(moment)
+    answer = server.run(RESUME, watch=scene / "killed")
     assert answer.status == 0, answer.said
     calm, killed = read_artifact(scene / "calm" / RUN), read_artifact(scene / "killed" / RUN)
     assert (killed.metrics["val"], killed.metrics["test"]) == (calm.metrics["val"], calm.metrics["test"])

@@ -137,7 +137,7 @@ def test_evaluate_killed_again_and_again_writes_the_next_folder_whole(server: Fo
         assert work_on(server, scene.killed, command, kill_at=moment).status == -9
         assert_nothing_is_half(scene.killed)
     assert work_on(server, scene.killed, command).status == 0
-    newest = max((scene.killed / "runs").iterdir(), key=lambda path: int(path.name.rpartition("-")[2]))
+    newest = max((scene.killed / "runs").glob("evaluation-*"), key=lambda path: int(path.name.rpartition("-")[2]))
     assert visible(newest) == visible(scene.calm / "runs" / "evaluation-1")
 
 

@@ -17,22 +17,14 @@ from pathlib import Path
 import pytest
 
 from tests.drawn import write_dataset
+from tests.heard import Heard
 from tests.robustness.commands import run
 from thirtyfold.dataset_lock import LOCK, OWNER, locked, read_owner
 from thirtyfold.errors import UsageError
-from thirtyfold.progress import Silent
 from thirtyfold.workspace import Dataset
 
 HOLD = "import sys, time; from thirtyfold.workspace import Dataset; from pathlib import Path\n"
 HOLD += "with Dataset(Path(sys.argv[1])).lock('augment'):\n    print('held', flush=True)\n    sys.stdin.read()\n"
-
-
-class Heard(Silent):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.lines.append(text)
 
 
 @pytest.fixture

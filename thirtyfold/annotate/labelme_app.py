@@ -22,14 +22,13 @@ from thirtyfold.annotate.labelme_program import (
     started_with,
 )
 from thirtyfold.annotate.options import AnnotateOptions
-from thirtyfold.annotate.pace import Pace
+from thirtyfold.annotate.pace import Pace, counted, pace_of
 from thirtyfold.annotate.review import Suspect
-from thirtyfold.annotate.staging import PHOTOS, Staging, bring_home, finish, stage
-from thirtyfold.annotate.ticks import NOTHING_HERE, RIGHT_AS_IS, ticked_of
+from thirtyfold.annotate.staging import PHOTOS, Staging, finish, stage
+from thirtyfold.annotate.ticks import NOTHING_HERE, RIGHT_AS_IS
+from thirtyfold.annotate.to_open import annotating, photos_to_open
 from thirtyfold.datasets import labelme_json
-from thirtyfold.datasets.machine_made import has_machine_made_labels
-from thirtyfold.datasets.unlabelled import has_no_shapes_yet
-from thirtyfold.errors import DataError, LabelError, NothingToDo, NotInstalledError, UsageError
+from thirtyfold.errors import DataError, LabelError, NotInstalledError, UsageError
 from thirtyfold.progress import SILENT, Progress
 from thirtyfold.workspace import Dataset
 
@@ -60,30 +59,22 @@ def annotate(
     :class:`NotInstalledError` if labelme, its libraries or a screen is missing or labelme
     crashed (what was drawn is kept), :class:`DataError` if there is no photo.
     """
-    image_paths = dataset.image_paths()
-    if not image_paths:
-        raise DataError(f"{dataset.root}: holds no photos; take some with `thirtyfold capture {dataset.root}`")
-    with dataset.lock("annotate", progress=progress):
-        bring_home(dataset, progress)
-        machine_made = [path for path in image_paths if has_machine_made_labels(dataset.label_path(path))]
-        wanted, reasons = photos_to_open(dataset, image_paths, machine_made, options, suspects)
-        if not wanted:
-            what = f"one of the classes {', '.join(options.flags)}" if options.flags else "labels"
-            raise NothingToDo(f"all {len(image_paths)} photos have {what}; `--all` opens them again")
+    with annotating(dataset, progress):
+        wanted = photos_to_open(dataset, options, suspects)
         labelme = labelme or find_labelme()
         _check_windows(labelme)
-        staging, problems, copies = stage(dataset, wanted, reasons=reasons)
+        staging, problems, copies = stage(dataset, wanted.image_paths, reasons=wanted.reasons)
         for problem in problems:
             progress.say(f"left out: {problem}")
         if copies:
             progress.say(f"shown to labelme as 8-bit RGB copies, which it needs: {', '.join(copies)}")
         if not staging.photos:
             staging.clear()
-            raise DataError(f"{dataset.root}: none of the {len(wanted)} photos can be opened, first {problems[0]}")
+            raise DataError(f"{dataset.root}: none of the {len(problems)} photos can be opened, first {problems[0]}")
         shown = {staged.image_name for staged in staging.photos.values()}
-        outlines = _has_outlines(dataset, image_paths) if options.polygons is None else options.polygons
-        known = sum(path.name in shown for path in machine_made)
-        _say_how(labelme, len(shown), known, options, progress, outlines=outlines)
+        outlines = _has_outlines(dataset) if options.polygons is None else options.polygons
+        known = sum(path.name in shown for path in wanted.machine_made)
+        _explain_keys(labelme, len(shown), known, options, progress, outlines=outlines)
         started = clock()
         try:
             status = _run(labelme, staging, options, poll_seconds)
@@ -92,28 +83,8 @@ def annotate(
             log = _read_log(staging.folder / _LOG)
             seconds = clock() - started
             finish(staging, progress)
-        _judge(status, log, staging.brought, progress)
-    photos, drawn, confirmed = staging.work()
-    return Pace(seconds=seconds, photos=photos, drawn=drawn, confirmed=confirmed)
-
-
-def photos_to_open(
-    dataset: Dataset,
-    image_paths: Sequence[Path],
-    machine_made: Sequence[Path],
-    options: AnnotateOptions,
-    suspects: Sequence[Suspect] | None,
-) -> tuple[Sequence[Path], list[str] | None]:
-    """The photos to open; in a review, with a reason each."""
-    if suspects is not None:
-        return [suspect.image_path for suspect in suspects], [suspect.reason for suspect in suspects]
-    if options.every_photo:
-        return image_paths, None
-    if options.flags:
-        unticked = {path for path in image_paths if not ticked_of(dataset.label_path(path), options.flags)}
-        return sorted(unticked.union(machine_made)), None
-    unlabelled = [path for path in image_paths if has_no_shapes_yet(dataset.label_path(path))]
-    return sorted([*unlabelled, *machine_made]), None
+        _check_ending(status, log, staging.brought, progress)
+    return pace_of(staging.changes(), seconds)
 
 
 def _run(labelme: Labelme, staging: Staging, options: AnnotateOptions, poll_seconds: float) -> int:
@@ -154,8 +125,9 @@ def _collect_quietly(staging: Staging) -> None:
         return
 
 
-def _judge(status: int, log: str, brought: int, progress: Progress) -> None:
-    kept = f"; the labels of {_photos(brought)} are kept" if brought else ""
+def _check_ending(status: int, log: str, brought: int, progress: Progress) -> None:
+    """Say, or raise :class:`NotInstalledError`, where labelme did not end by itself and well."""
+    kept = f"; the labels of {counted(brought, 'photo')} are kept" if brought else ""
     if status == 0:
         return
     if status in _STOPPED:
@@ -193,10 +165,10 @@ def _draws_without_screen() -> bool:
     return os.environ.get("QT_QPA_PLATFORM", "").split(":")[0] in ("vnc", "offscreen", "minimal", "eglfs", "linuxfb")
 
 
-def _has_outlines(dataset: Dataset, image_paths: Sequence[Path]) -> bool:
+def _has_outlines(dataset: Dataset) -> bool:
     """Whether most of the shapes that are there are outlines; a few dozen label files tell."""
     kinds: list[str] = []
-    for path in image_paths:
+    for path in dataset.image_paths():
         with contextlib.suppress(LabelError):
             kinds += [shape.kind for shape in labelme_json.read(dataset.label_path(path)).annotations]
         if len(kinds) >= _KINDS_ASKED:
@@ -204,7 +176,7 @@ def _has_outlines(dataset: Dataset, image_paths: Sequence[Path]) -> bool:
     return 2 * sum(kind in ("polygon", "mask") for kind in kinds) > len(kinds)
 
 
-def _say_how(
+def _explain_keys(
     labelme: Labelme,
     count: int,
     machine_made: int,
@@ -214,14 +186,14 @@ def _say_how(
     outlines: bool,
 ) -> None:
     if options.review:
-        which = f"{_photos(count)} to review, the most doubtful one first"
+        which = f"{counted(count, 'photo')} to review, the most doubtful one first"
     elif options.every_photo:
-        which = f"{_photos(count)}, labelled or not"
+        which = f"{counted(count, 'photo')}, labelled or not"
     elif machine_made == count:
-        which = f"{_photos(count)} with boxes that a model drew"
+        which = f"{counted(count, 'photo')} with boxes that a model drew"
     else:
-        what = "class" if options.flags else "label"
-        which = f"{_photos(count - machine_made)} that {'has' if count - machine_made == 1 else 'have'} no {what} yet"
+        what, rest = "class" if options.flags else "label", count - machine_made
+        which = f"{counted(rest, 'photo')} that {'has' if rest == 1 else 'have'} no {what} yet"
         if machine_made:
             which += f" and {machine_made} with boxes that a model drew"
     progress.say(f"labelme {labelme.version} opens with {which}.")
@@ -237,10 +209,6 @@ def _say_how(
     elif machine_made:
         progress.say(f"  tick `{RIGHT_AS_IS}` where a model's boxes are right, or correct them; the rest comes again")
     progress.say("Everything is saved as you draw. Close the window when you are done.")
-
-
-def _photos(count: int) -> str:
-    return "1 photo" if count == 1 else f"{count} photos"
 
 
 def _read_log(path: Path) -> str:

@@ -124,11 +124,14 @@ def _labelme_on_path(path: str | None) -> Labelme:
             "(where that fails, as on Linux on ARM: sudo apt-get install -y labelme)"
         )
     env = environment_for_qt(os.environ, started_with())
-    result = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, timeout=120, env=env)
-    match = re.search(r"labelme (\d+(?:\.\d+)*)", result.stdout)
+    try:
+        done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, timeout=120, env=env)
+    except (OSError, subprocess.TimeoutExpired) as error:  # a file for another system, a program that hangs
+        raise NotInstalledError(f"{program}: does not start ({error}); install it again") from error
+    match = re.search(r"labelme (\d+(?:\.\d+)*)", done.stdout)
     if match is None:
         raise NotInstalledError(
-            f"{program}: does not start ({last_lines(result.stderr) or 'it said nothing'}); install it again"
+            f"{program}: does not start ({last_lines(done.stderr) or 'it said nothing'}); install it again"
         )
     return _supported(Labelme(version=match.group(1), command=(program,), bundled=False))
 

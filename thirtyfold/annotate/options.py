@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from thirtyfold.annotate.ticks import NOTHING_HERE, RIGHT_AS_IS
 from thirtyfold.errors import UsageError
+from thirtyfold.option import option
 
 # As `--prelabel`: takes the boxes away again that nobody has looked at.
 NO_PRELABELS = "none"
@@ -14,25 +15,28 @@ VIEWS = ("labelme", "web")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnotateOptions:
-    """``labels`` are the only ones labelme lets a person type. ``every_photo`` opens the labelled ones too.
-
-    ``prelabel`` is who draws boxes before labelme opens (``haar``, ``yunet``, a run), or ``none`` to
-    take such boxes away. ``review`` opens machine-made and suspicious labels, those that ``model``
-    agrees with least first. ``open_labelme`` is false where only the rest is to be done, and reported.
-    ``view`` is ``labelme``, or ``web`` for a page in the browser. ``flags`` are the classes of whole photos that
-    labelme offers to tick; with them a photo counts as labelled when one is ticked. ``polygons``: outlines are to be
-    drawn, not boxes; ``None``: whatever most shapes of the dataset are.
+    """With ``flags`` a photo counts as labelled when one of them is ticked. ``polygons`` is ``None`` for whatever most
+    shapes of the dataset are. A ``review`` opens machine-made and suspicious labels; those that ``model`` agrees with
+    least come first.
     """
 
-    labels: tuple[str, ...] = ("face",)
-    every_photo: bool = False
-    prelabel: str | None = None
-    review: bool = False
-    model: str = "latest"
-    open_labelme: bool = True
-    view: str = "labelme"
-    flags: tuple[str, ...] = ()
-    polygons: bool | None = None
+    labels: tuple[str, ...] = option(("face",), help="The labels that may be given, separated by commas.")
+    flags: tuple[str, ...] = option(
+        (), help="Classes of whole photos to tick in labelme, separated by commas: cat,dog."
+    )
+    polygons: bool | None = option(
+        None, flag="--polygons/--boxes", help="Draw outlines, or boxes. [default: as the dataset's shapes are]"
+    )
+    every_photo: bool = option(False, flag="--all", help="Open the photos that have labels, too.")
+    prelabel: str | None = option(
+        None,
+        help="Draw boxes on unlabelled photos first: `haar`, `yunet`, or a run. `none` takes those away again "
+        "that nobody has looked at.",
+    )
+    review: bool = option(False, help="Open the labels of models and the doubtful ones, the worst first.")
+    model: str = option("latest", flag="--model -m", help="Who doubts in a review: a run, `latest`, `haar` or `yunet`.")
+    open_labelme: bool = option(True, flag="--status", help="Do not open labelme; only say how things stand.")
+    view: str = option("labelme", help="`labelme`, or `web`: a page in any browser, a phone's too.")
 
     def __post_init__(self) -> None:
         if not self.labels or any(not label.strip() or "\n" in label for label in self.labels):

@@ -8,11 +8,11 @@ nobody has changed them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from thirtyfold.annotate.staging import bring_home
+from thirtyfold.annotate.to_open import annotating
 from thirtyfold.datasets import labelme_json
 from thirtyfold.datasets.labelme_json import LabelFile
 from thirtyfold.datasets.machine_made import has_machine_made_labels, is_machine_made, marked
@@ -21,7 +21,6 @@ from thirtyfold.errors import FileDataError, LabelError, UsageError
 from thirtyfold.images import read_rgb
 from thirtyfold.predict.detectors import Detector
 from thirtyfold.progress import SILENT, Progress
-from thirtyfold.sample import Annotation
 from thirtyfold.workspace import Dataset
 
 
@@ -74,11 +73,9 @@ def prelabel(
             f"--prelabel {predicted_by}: finds {', '.join(detector.classes)}, and none of that is on the list "
             f"({', '.join(labels)}); add it with --labels"
         )
-    dataset.image_paths()  # says that there is no such dataset before the lock makes its folder
     photos = boxes = empty = 0
     problems: list[str] = []
-    with dataset.lock("annotate", progress=progress):
-        bring_home(dataset, progress)
+    with annotating(dataset, progress):
         waiting = [path for path in dataset.image_paths() if not dataset.label_path(path).exists()]
         with progress.bar("Prelabelling", total=len(waiting), unit="photos") as bar:
             for image_path in waiting:
@@ -106,10 +103,8 @@ def drop_prelabels(dataset: Dataset, *, progress: Progress = SILENT) -> int:
     What stays, and is said: machine-made labels that somebody has changed, and those of frames that
     were kept while live, which :func:`prelabel` did not draw.
     """
-    dataset.image_paths()
     dropped, kept = 0, 0
-    with dataset.lock("annotate", progress=progress):
-        bring_home(dataset, progress)
+    with annotating(dataset, progress):
         for image_path in dataset.image_paths():
             label_path = dataset.label_path(image_path)
             if _is_as_drawn(label_path):
@@ -127,14 +122,9 @@ def drop_prelabels(dataset: Dataset, *, progress: Progress = SILENT) -> int:
 def _predicted(image_path: Path, detector: Detector, predicted_by: str, labels: Sequence[str]) -> LabelFile:
     pixels = read_rgb(image_path)
     height, width = pixels.shape[:2]
-    found = tuple(_rounded(shape) for shape in detector(pixels) if shape.label in labels)
+    found = tuple(shape for shape in detector(pixels) if shape.label in labels)
     label_file = LabelFile(image_path=image_path.name, width=width, height=height, annotations=found)
     return sealed(marked(label_file, predicted_by=predicted_by), DRAWN)
-
-
-def _rounded(annotation: Annotation) -> Annotation:
-    score = None if annotation.score is None else round(annotation.score, 4)
-    return replace(annotation, points=tuple((round(x, 2), round(y, 2)) for x, y in annotation.points), score=score)
 
 
 def _is_as_drawn(label_path: Path) -> bool:

@@ -11,11 +11,11 @@ from typing import Any
 from thirtyfold.annotate.labelme_app import annotate
 from thirtyfold.annotate.labelme_program import Labelme
 from thirtyfold.annotate.options import NO_PRELABELS, AnnotateOptions
-from thirtyfold.annotate.pace import Pace
+from thirtyfold.annotate.pace import Pace, counted
 from thirtyfold.annotate.prelabel import Prelabelled, drop_prelabels, prelabel
 from thirtyfold.annotate.progress import LabellingProgress, labelling_progress
 from thirtyfold.annotate.review import Suspect, find_suspects
-from thirtyfold.annotate.staging import bring_home
+from thirtyfold.annotate.to_open import annotating
 from thirtyfold.errors import NothingToDo
 from thirtyfold.predict.detectors import find_model, open_detector
 from thirtyfold.progress import SILENT, Progress
@@ -98,9 +98,8 @@ def sit_down(
 
 def _suspects(dataset: Dataset, options: AnnotateOptions, runs_dir: Path, progress: Progress) -> Sequence[Suspect]:
     """What to review, said beforehand. Raises :class:`NothingToDo` if it is nothing."""
-    dataset.image_paths()  # says that there is no such dataset before the lock makes its folder
-    with dataset.lock("annotate", progress=progress):
-        bring_home(dataset, progress)  # a cut-off session may have settled some of them
+    with annotating(dataset, progress):
+        pass  # a session that was cut off may have brought labels for some of them
     model = find_model(options.model, runs_dir)
     detector = open_detector(model, progress=progress)
     suspects = find_suspects(dataset, detector, labels=options.labels, progress=progress)
@@ -108,9 +107,8 @@ def _suspects(dataset: Dataset, options: AnnotateOptions, runs_dir: Path, progre
         raise NothingToDo(f"{dataset.root}: nothing to review, {model} agrees with every label")
     differing = sum(bool(suspect.why) for suspect in suspects)
     machine_made = sum(suspect.machine_made for suspect in suspects)
-    photos = "1 photo" if len(suspects) == 1 else f"{len(suspects)} photos"
     progress.say(
-        f"{photos} to review: {differing} where labels and {model} disagree, "
+        f"{counted(len(suspects), 'photo')} to review: {differing} where labels and {model} disagree, "
         f"{machine_made} with boxes that a model drew. The first ones:"
     )
     for suspect in suspects[:_NAMED]:

@@ -14,22 +14,20 @@ import json
 import os
 import re
 import shutil
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from thirtyfold import files
+from thirtyfold.annotate.pace import counted
 from thirtyfold.annotate.ticks import NOTHING_HERE, is_ticked, settled, spoken, with_ticks
 from thirtyfold.datasets import labelme_json
 from thirtyfold.datasets.labelme_json import LabelFile
 from thirtyfold.datasets.machine_made import is_machine_made
-from thirtyfold.datasets.seal import CONFIRMED, is_unbroken
-from thirtyfold.datasets.unlabelled import as_unlabelled, is_unlabelled
+from thirtyfold.datasets.unlabelled import as_unlabelled
 from thirtyfold.errors import FileDataError, LabelError
 from thirtyfold.images import encode_jpeg, read_rgb, read_size
 from thirtyfold.progress import Progress
-from thirtyfold.sample import Annotation, Point
 from thirtyfold.workspace import Dataset
 
 FOLDER = ".annotating"
@@ -65,6 +63,9 @@ class Staging:
 
     ``photos`` maps the names in it to the photos they stand for. ``kept`` are label
     files from before the session that the person deleted in labelme.
+
+    ``_seen`` are the stamps of labelme's files as they were last read; by the photo's name, ``_before`` are the
+    labels from before the session and ``_brought`` those that it wrote.
     """
 
     dataset: Dataset
@@ -80,13 +81,12 @@ class Staging:
 
     @property
     def brought(self) -> int:
-        """How many photos got labels that a person drew or settled from this session."""
+        """How many photos got labels from this session that a person drew or confirmed."""
         return sum(not is_machine_made(label_file) for label_file in self._brought.values())
 
-    def work(self) -> tuple[int, int, int]:
-        """What a person did in this session: photos settled, labels drawn or changed, labels left as right."""
-        done = [work_on(self._before.get(name), after) for name, after in self._brought.items()]
-        return sum(work[0] for work in done), sum(work[1] for work in done), sum(work[2] for work in done)
+    def changes(self) -> list[tuple[LabelFile | None, LabelFile]]:
+        """The labels before and after this session of each photo whose labels it wrote."""
+        return [(self._before.get(name), after) for name, after in self._brought.items()]
 
     def collect(self) -> list[LabelError]:
         """Bring what labelme saved since the last call beside the photos, atomically.
@@ -114,7 +114,7 @@ class Staging:
             self._seen[path.name] = stamp
         for name, staged in owners.items():
             if name in self._seen and _stamp(self.folder / PHOTOS / name) is None:
-                # The person deleted the label file in labelme: ours goes, an older one is his to delete.
+                # The person deleted the label file in labelme: what this session wrote goes. An older one stays.
                 del self._seen[name]
                 self._take_back(staged)
                 if staged.label_stamp is not None:
@@ -163,16 +163,6 @@ class Staging:
         return (self.dataset.images_dir / staged.image_name).with_suffix(".json")
 
 
-def work_on(before: LabelFile | None, after: LabelFile) -> tuple[int, int, int]:
-    """What a person did to one photo: whether it is settled (1 or 0), labels drawn or changed, labels left as right."""
-    if is_machine_made(after) or (before is not None and _says_the_same(before, after)):
-        return 0, 0, 0
-    known = Counter(_outline(shape) for shape in before.annotations) if before is not None else Counter()
-    drawn = (Counter(_outline(shape) for shape in after.annotations) - known).total()
-    is_confirmed = before is not None and (is_machine_made(before) or is_unbroken(after, CONFIRMED))
-    return 1, drawn, len(after.annotations) - drawn if is_confirmed else 0
-
-
 def stage(
     dataset: Dataset, image_paths: Sequence[Path], *, reasons: Sequence[str] | None = None
 ) -> tuple[Staging, list[FileDataError], list[str]]:
@@ -202,15 +192,19 @@ def stage(
         name = image_path.name if reasons is None else _numbered(index, len(image_paths), reasons[index], image_path)
         try:
             name, copied = _stage_photo(image_path, folder / PHOTOS / name)
-            stamp = _stage_label(label_path, image_path, folder / PHOTOS / name, in_review=reasons is not None)
+            label_file = labelme_json.read(label_path) if label_path.exists() else None
+            if label_file is not None:
+                _stage_label(label_file, image_path, folder / PHOTOS / name, in_review=reasons is not None)
         except FileDataError as error:
             problems.append(error)
             continue
+        staged_label = (folder / PHOTOS / name).with_suffix(".json")
+        stamp = _stamp(staged_label) if label_file is not None else None
         target_stamp = _stamp((dataset.images_dir / image_path.name).with_suffix(".json"))
         photos[name] = Staged(image_name=image_path.name, label_stamp=stamp, target_stamp=target_stamp)
-        if stamp is not None:
-            seen[Path(name).with_suffix(".json").name] = stamp
-            before[image_path.name] = labelme_json.read(label_path)
+        if label_file is not None and stamp is not None:
+            seen[staged_label.name] = stamp
+            before[image_path.name] = replace(label_file, image_data=None)
         if copied:
             copies.append(image_path.name)
     # Written last: without it nobody ever drew anything in this folder.
@@ -220,7 +214,11 @@ def stage(
 
 
 def left_over(dataset: Dataset) -> Staging | None:
-    """The folder of a session that died before it could bring its labels home; ``None`` if there is none."""
+    """The folder of a session that died before it could bring its labels home; ``None`` if there is none.
+
+    Nor is one in which a photo has no plain name: a dataset that came from elsewhere must not make us write
+    beside it.
+    """
     folder = dataset.root / FOLDER
     try:
         raw = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
@@ -231,6 +229,8 @@ def left_over(dataset: Dataset) -> Staging | None:
             for name, (image, stamp, *more) in raw.items()
         }
     except (OSError, ValueError, TypeError, AttributeError, LookupError):
+        return None
+    if not all(_is_plain(name) and _is_plain(staged.image_name) for name, staged in photos.items()):
         return None
     seen = {
         Path(name).with_suffix(".json").name: staged.label_stamp
@@ -247,8 +247,7 @@ def bring_home(dataset: Dataset, progress: Progress) -> None:
         return
     finish(staging, progress)
     if staging.brought:
-        count = "1 photo" if staging.brought == 1 else f"{staging.brought} photos"
-        progress.say(f"a session was cut off: its labels of {count} are now in place")
+        progress.say(f"a session was cut off: its labels of {counted(staging.brought, 'photo')} are now in place")
 
 
 def finish(staging: Staging, progress: Progress) -> None:
@@ -287,14 +286,12 @@ def _stage_photo(image_path: Path, target: Path) -> tuple[str, bool]:
     return target.name, False
 
 
-def _stage_label(label_path: Path, image_path: Path, staged_image: Path, *, in_review: bool) -> _Stamp | None:
-    """Put the photo's label file beside it in labelme's folder; its stamp there, ``None`` if it has none."""
-    if not label_path.exists():
-        return None
+def _stage_label(label_file: LabelFile, image_path: Path, staged_image: Path, *, in_review: bool) -> None:
+    """Put the photo's labels beside it in labelme's folder."""
     width, height = read_size(image_path)
     # With the size the photo has: labelme refuses labels of another one, and nobody could mend them.
     label_file = replace(
-        with_ticks(labelme_json.read(label_path), in_review=in_review),
+        with_ticks(label_file, in_review=in_review),
         image_path=staged_image.name,
         image_data=None,
         width=width,
@@ -304,19 +301,10 @@ def _stage_label(label_path: Path, image_path: Path, staged_image: Path, *, in_r
     labelme_json.write(staged, label_file, durable=False)
     if is_machine_made(label_file):
         labelme_json.write(staged_image.parents[1] / _PREDICTED / staged.name, label_file, durable=False)
-    return _stamp(staged)
 
 
-def _says_the_same(before: LabelFile, after: LabelFile) -> bool:
-    """Whether a person has said nothing about these labels."""
-    if is_machine_made(before) or (is_unlabelled(before) and not is_unlabelled(after)):
-        return False
-    newly_confirmed = is_unbroken(after, CONFIRMED) and not is_unbroken(before, CONFIRMED)
-    return before.annotations == after.annotations and before.tags == after.tags and not newly_confirmed
-
-
-def _outline(shape: Annotation) -> tuple[str, str, tuple[Point, ...]]:
-    return shape.label, shape.kind, shape.points
+def _is_plain(name: str) -> bool:
+    return name == Path(name).name and name not in ("", "..")
 
 
 def _link(source: Path, target: Path) -> None:

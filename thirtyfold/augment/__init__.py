@@ -6,10 +6,14 @@ room to that name, over whatever stood there, so this room can be called as the 
 
 from __future__ import annotations
 
+import os
 import sys
 from types import ModuleType
 
 from thirtyfold.augment.by_name import augment
+
+# albumentations asks the network for its newest version at import unless told not to.
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 
 class _CallableRoom(ModuleType):

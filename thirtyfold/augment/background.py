@@ -30,8 +30,8 @@ class ReplaceBackground:
 
     What has an outline is kept to the outline, with an edge of a pixel or two. Of what has only a box the ellipse
     around its middle is kept, half as large again as the box and with a broad soft edge, unless the box lies mostly
-    within an outline. Points and lines keep nothing
-    of the photo; points outside of what is kept are gone. A photo with no object that has an inside stays as it is.
+    within an outline. Points and lines keep nothing of the photo; points outside of what is kept are gone. A photo
+    with no object that has an inside stays as it is.
     """
 
     def __init__(self, folder: Pictures, p: float = 0.5) -> None:

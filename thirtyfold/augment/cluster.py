@@ -19,7 +19,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from thirtyfold.augment.engines import deaf_to_ctrl_c, settle_in
+from thirtyfold.augment.engines import deaf_to_ctrl_c, tune_process
 from thirtyfold.augment.jobs import Job, Made, make_copies
 from thirtyfold.datasets import augmented
 from thirtyfold.datasets.storage import Folder
@@ -119,15 +119,16 @@ def _threads(client: Client) -> int:
 
 def do_job(job: Job, versions: tuple[tuple[str, str], ...]) -> Made:
     """What a worker does: a job, after a look at whether it is a worker that can do it."""
-    _look_around(job.photos, job.out, versions)
+    _check_worker(job.out, versions)
     return make_copies(job)
 
 
 @lru_cache(maxsize=8)
-def _look_around(photos: Folder, out: Folder, versions: tuple[tuple[str, str], ...]) -> None:
+def _check_worker(out: Folder, versions: tuple[tuple[str, str], ...]) -> None:
+    """Raises :class:`UsageError` where this worker would make other copies, or put them elsewhere. Once a run."""
     from thirtyfold.augment.plan import versions_here
 
-    settle_in()
+    tune_process()
     here = versions_here()
     for name, version in versions:
         if here.get(name) != version:
@@ -168,7 +169,7 @@ def _outcome(future: Any, job: Job, scheduler: str | None) -> Made | None:
     if _ended_its_workers(future):
         what = f"{job.shard}, which its copies belong to," if job.shard else "making its copies"
         reason = f"{what} ended several workers in turn, most likely for want of memory; the same command tries again"
-        return Made(problems=tuple(FileDataError(Path(work.name), reason) for work in job.work))
+        return Made(problems=[FileDataError(Path(work.name), reason) for work in job.work])
     if isinstance(error, ImportError):
         raise UsageError(
             f"the cluster at {scheduler or '127.0.0.1'} can't load thirtyfold ({error}); install the same "

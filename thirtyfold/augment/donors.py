@@ -44,7 +44,7 @@ DonorsOf = Callable[[str], tuple[Donor, ...]]
 
 
 def choose_donors(recipe: Recipe, folder: Folder, samples: Sequence[Sample], seed: int) -> DonorsOf:
-    """Who knows every train photo's donors; ``()`` for recipes that paste nothing.
+    """A function that gives a train photo's donors, by its name; ``()`` for recipes that paste nothing.
 
     ``samples`` are those of the train part, their photos in ``folder``.
     """

@@ -84,8 +84,8 @@ def _context() -> BaseContext:
     return context
 
 
-def settle_in() -> None:
-    """Make a process that does nothing but jobs quick at them; another call changes nothing."""
+def tune_process() -> None:
+    """Make a process that does nothing but jobs quick at them; calling it twice does no harm."""
     import cv2
 
     cv2.setNumThreads(1)
@@ -93,7 +93,7 @@ def settle_in() -> None:
 
 
 def _start_process() -> None:
-    settle_in()
+    tune_process()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

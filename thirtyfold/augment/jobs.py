@@ -51,22 +51,13 @@ class Job:
     longest_px: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Made:
-    """What became of a job: copies written, negatives among them, shapes in them and lost on the way.
+    """What became of a job, counted while it is done: copies, negatives among them, shapes in them and lost on the way.
 
     ``problems`` are the errors of photos that couldn't be read; nothing was made of those.
     """
 
-    copies: int = 0
-    negatives: int = 0
-    shapes: int = 0
-    lost: int = 0
-    problems: tuple[FileDataError, ...] = ()
-
-
-@dataclass(slots=True)
-class _Tally:
     copies: int = 0
     negatives: int = 0
     shapes: int = 0
@@ -76,9 +67,9 @@ class _Tally:
 
 def make_copies(job: Job) -> Made:
     """Do a job. Raises what :meth:`Folder.write` raises if the disk is full or closed to us."""
-    tally = _Tally()
+    made = Made()
     if job.shard is None:
-        for jpeg, label_file in _copies(job, tally):
+        for jpeg, label_file in _copies(job, made):
             name = f"{augmented.IMAGES}/{label_file.image_path}"
             # The label comes second: a copy counts as made when its label is there. Neither waits
             # for the disk, as a copy that a power cut takes is made again.
@@ -86,29 +77,23 @@ def make_copies(job: Job) -> Made:
             job.out.write(f"{name.removesuffix('.jpg')}.json", [labelme_json.to_line(label_file)], durable=False)
     else:
         # Nobody looks into a shard to see whether it is whole: it waits for the disk, once.
-        job.out.write(f"{augmented.SHARDS}/{job.shard}", _records(job, job.shard, tally), durable=True)
-        if not tally.problems:
+        job.out.write(f"{augmented.SHARDS}/{job.shard}", _records(job, job.shard, made), durable=True)
+        if not made.problems:
             job.out.remove(f"{augmented.SHARDS}/{shards.note_name(job.shard)}")
-    return Made(
-        copies=tally.copies,
-        negatives=tally.negatives,
-        shapes=tally.shapes,
-        lost=tally.lost,
-        problems=tuple(tally.problems),
-    )
+    return made
 
 
-def _records(job: Job, shard: str, tally: _Tally) -> Iterator[bytes]:
-    for jpeg, label_file in _copies(job, tally):
+def _records(job: Job, shard: str, made: Made) -> Iterator[bytes]:
+    for jpeg, label_file in _copies(job, made):
         yield shards.to_record(jpeg, label_file)
-    if tally.problems:
+    if made.problems:
         # Before the shard gets its name: there is never one that lacks copies and does not say so.
-        said = {error.path.name: error.reason for error in tally.problems}
+        said = {error.path.name: error.reason for error in made.problems}
         note = json.dumps(said, indent=2).encode("ascii") + b"\n"
         job.out.write(f"{augmented.SHARDS}/{shards.note_name(shard)}", [note])
 
 
-def _copies(job: Job, tally: _Tally) -> Iterator[tuple[bytes, LabelFile]]:
+def _copies(job: Job, made: Made) -> Iterator[tuple[bytes, LabelFile]]:
     from thirtyfold.augment.shrink import shrink
     from thirtyfold.augment.transform import copy_seed, make_copy
     from thirtyfold.datasets.storage import read_photo
@@ -117,34 +102,33 @@ def _copies(job: Job, tally: _Tally) -> Iterator[tuple[bytes, LabelFile]]:
         try:
             photo = read_photo(job.photos, work.name)
         except FileDataError as error:
-            tally.problems.append(error)
+            made.problems.append(error)
             continue
-        for copy in work.copies:
-            seed = copy_seed(job.seed, work.name, copy)
-            made = make_copy(
+        for number in work.copies:
+            seed = copy_seed(job.seed, work.name, number)
+            copy = make_copy(
                 photo, work.annotations or (), job.recipe, seed, job.min_visible, work.donors, tags=work.tags
             )
-            pixels, annotations, gone = made.pixels, made.annotations, made.lost
+            pixels, annotations, vanished = copy.pixels, copy.annotations, 0
             if job.longest_px:
                 pixels, annotations, vanished = shrink(pixels, annotations, job.longest_px)
-                gone += vanished
-            tally.copies += 1
-            tally.negatives += not annotations and work.annotations is not None
-            tally.shapes += len(annotations)
-            tally.lost += gone
+            made.copies += 1
+            made.negatives += not annotations and work.annotations is not None
+            made.shapes += len(annotations)
+            made.lost += copy.lost + vanished
             label_file = LabelFile(
-                image_path=f"{copy_stem(work.name, copy)}.jpg",
+                image_path=f"{copy_stem(work.name, number)}.jpg",
                 width=pixels.shape[1],
                 height=pixels.shape[0],
                 annotations=annotations,
-                flags=dict.fromkeys(made.tags, True),
+                flags=dict.fromkeys(copy.tags, True),
                 extra={
                     "thirtyfold": {
                         "parent": work.name,
                         "session": work.session,
                         "recipe": job.recipe.name,
                         "seed": job.seed,
-                        "copy": copy,
+                        "copy": number,
                     }
                 },
             )

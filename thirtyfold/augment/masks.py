@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from thirtyfold.augment.clipping import Ring
 from thirtyfold.datasets.formats.regions import (
     encloses,
     fill,
@@ -23,10 +24,9 @@ from thirtyfold.datasets.formats.regions import (
     one_ring,
     rings_of,
 )
-from thirtyfold.sample import Annotation, Point
+from thirtyfold.sample import Annotation
 
 REGION = "region"
-Ring = tuple[Point, ...]
 
 
 # The copies of a photo are made one after the other, and its masks are the same for all of them.

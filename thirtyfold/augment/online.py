@@ -19,10 +19,10 @@ Labelled = tuple[Pixels, tuple[Annotation, ...]]
 def augmenter_of(
     recipe_name: str, samples: Sequence[Sample], seed: int
 ) -> Callable[[Pixels, Sequence[Annotation], str, int], Labelled]:
-    """Who makes copies of train photos: from pixels, annotations, a photo's name and the number of the copy.
+    """A function that makes copies of train photos, from pixels, annotations, a photo's name and the copy's number.
 
     Copy number n of a photo is the one that ``augment`` writes under that number with the same recipe and
-    seed, and the same train photos ``samples``. It can be called from several threads at once. Raises
+    seed, and the same train photos ``samples``. The function can be called from several threads at once. Raises
     :class:`UsageError` for a recipe that there isn't, and for one that would change classes of whole photos.
     """
     recipe, min_visible = find_recipe(recipe_name), AugmentOptions().min_visible

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from thirtyfold.datasets.attribute_options import AttributeOptions
 from thirtyfold.errors import UsageError
+from thirtyfold.option import nested, option
 
 STORES = ("files", "shards")
 ENGINES = ("processes", "dask")
@@ -14,25 +15,26 @@ ENGINES = ("processes", "dask")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AugmentOptions:
-    """``factor`` copies a train photo by ``recipe``, seeded by ``seed``, on ``workers`` processes.
-
-    A box of which less than ``min_visible`` (0 to 1, of its area) is left in the
-    picture counts as gone. ``store``: loose ``files``, or ``shards`` (TFRecord), whose pictures are scaled
-    down until their longer side is ``shard_size`` pixels (0: not at all). ``engine``: ``processes`` of this
-    machine, or ``dask``: the workers of the cluster at ``scheduler``, without one a cluster of this machine's own.
-    ``attributes`` says where those of the photos stand: a photo that has some is multiplied without any shape.
+    """``min_visible`` is a share of the box's area, 0 to 1. ``attributes`` says where those of the photos stand; a
+    photo that has some is multiplied even without any shape.
     """
 
-    factor: int = 30
-    recipe: str = "webcam"
-    seed: int = 0
-    workers: int = 0
-    min_visible: float = 0.4
-    store: str = "files"
-    shard_size: int = 0
-    engine: str = "processes"
-    scheduler: str | None = None
-    attributes: AttributeOptions = field(default_factory=AttributeOptions)
+    factor: int = option(30, help="Copies a train photo.")
+    recipe: str = option("webcam", help="What is done to the pictures: a name (see --list-recipes) or a YAML file.")
+    seed: int = option(0, help="Same seed, same bytes.")
+    workers: int = option(0, help="Processes; 0 is one a core.")
+    min_visible: float = option(0.4, help="A box that shows less of itself counts as gone.")
+    store: str = option(
+        "files", help="`files`: a JPEG and a labelme file each. `shards`: TFRecord, faster, for training."
+    )
+    shard_size: int = option(
+        0,
+        help="Scale pictures in shards down until the longer side has so many pixels, labels with them; "
+        "0 leaves them as the recipe made them.",
+    )
+    engine: str = option("processes", help="`processes` of this machine, or `dask`: a cluster's.")
+    scheduler: str | None = option(None, help="The Dask cluster, tcp://HOST:PORT. [default: one of this machine's own]")
+    attributes: AttributeOptions = nested(AttributeOptions)
 
     def __post_init__(self) -> None:
         if not 1 <= self.factor <= 10_000:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import os
 import random
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from thirtyfold.augment.recipes import Step
 from thirtyfold.errors import UsageError
 
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+if TYPE_CHECKING:
+    from thirtyfold.augment.composing import Composer
 
 _BENDS = "albumentations moves its points a pixel or more away from where it moves the pixels; take SmoothWarp instead"
 _METADATA = "it needs a second picture with every photo"
@@ -71,7 +71,7 @@ def known_transforms() -> dict[str, type[Any]]:
 
     from thirtyfold.augment import background, cover, crops, paste, warp
 
-    composers = (background.ReplaceBackground, cover.CoverPart, paste.CopyPaste)
+    composers: tuple[type[Composer], ...] = (background.ReplaceBackground, cover.CoverPart, paste.CopyPaste)
     abstract = (BasicTransform, DualTransform, ImageOnlyTransform)
     return {
         name: kind

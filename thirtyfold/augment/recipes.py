@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -243,7 +244,8 @@ def find_recipe(name: str) -> Recipe:
     if name in RECIPES:
         return RECIPES[name]
     path = Path(name)
-    if path.suffix.lower() in (".yaml", ".yml") or path.is_file():
+    # Path.is_file would raise for a name that is too long.
+    if path.suffix.lower() in (".yaml", ".yml") or os.path.isfile(path):  # noqa: PTH113
         from thirtyfold.augment.recipe_file import read_recipe
 
         return read_recipe(path)

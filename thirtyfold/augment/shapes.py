@@ -7,11 +7,10 @@ A polygon or line travels as its vertices, a mask as the outline of its pixels
 (``augment/masks.py``), a circle as a polygon of 64 corners that becomes a circle again if
 it still is one. A rectangle travels as the ends of two diameters of the ellipse inside:
 where the picture is flipped, cropped or scaled that gives exactly the moved rectangle, and
-where it is turned the box around the turned *ellipse*. The box around the turned corners grows with every
-degree and no longer touches the
-object; faces, hands and most things that are boxed are round. Measured against what the
-YuNet face detector finds in turned webcam frames (its own boxes were turned): mean IoU
-0.94 at 8° and 0.93 at 15° with the ellipse, 0.79 and 0.68 with the corners.
+where it is turned the box around the turned *ellipse*. The box around the turned corners grows with
+every degree and no longer touches the object; faces, hands and most things that are boxed are round.
+Measured against what the YuNet face detector finds in turned webcam frames (its own boxes were
+turned): mean IoU 0.94 at 8° and 0.93 at 15° with the ellipse, 0.79 and 0.68 with the corners.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from dataclasses import dataclass, replace
 from thirtyfold.augment import clipping, masks
 from thirtyfold.augment.clipping import SizeWh
 from thirtyfold.datasets.formats.regions import as_polygon, polygon_area
-from thirtyfold.sample import Annotation, BoxXyxy, Point
+from thirtyfold.sample import Annotation, BoxXyxy, Point, box_area
 
 Pieces = tuple[tuple[Annotation, float], ...]
 
@@ -122,16 +121,11 @@ def _gather_rectangle(annotation: Annotation, points: Sequence[Point]) -> Annota
 
 def _cut_rectangle(annotation: Annotation, frame_wh: SizeWh) -> Pieces:
     inside = _clip_box(annotation.box_xyxy, frame_wh)
-    whole_area = _box_area(annotation)
+    whole_area = box_area(annotation.box_xyxy)
     if inside is None or whole_area <= 0:
         return ()
-    share = (inside[2] - inside[0]) * (inside[3] - inside[1]) / whole_area
+    share = box_area(inside) / whole_area
     return ((replace(annotation, points=((inside[0], inside[1]), (inside[2], inside[3]))), share),)
-
-
-def _box_area(annotation: Annotation) -> float:
-    left, top, right, bottom = annotation.box_xyxy
-    return (right - left) * (bottom - top)
 
 
 def _clip_box(box_xyxy: BoxXyxy, frame_wh: SizeWh) -> BoxXyxy | None:

@@ -54,7 +54,7 @@ def local_source(dataset: Dataset, progress: Progress, attributes: AttributeOpti
             samples.append(read_sample(path, dataset.label_path(path)))
         except FileDataError as error:
             problems.append(error)
-    labelled = [sample for sample in samples if _is_labelled(sample) or known.of(sample.image_path.name)]
+    labelled = [sample for sample in samples if is_labelled(sample) or known.of(sample.image_path.name)]
     return Source(
         root=str(dataset.root),
         folder=LocalFolder(dataset.images_dir),
@@ -102,7 +102,7 @@ def remote_source(url: str) -> Source:
         except FileDataError as error:
             problems.append(error)
             continue
-        if sample is None or not _is_labelled(sample):
+        if sample is None or not is_labelled(sample):
             unlabelled += 1
             continue
         samples.append(sample)
@@ -119,7 +119,8 @@ def remote_source(url: str) -> Source:
     )
 
 
-def _is_labelled(sample: Sample) -> bool:
+def is_labelled(sample: Sample) -> bool:
+    """Whether a person has said of the photo what is on it: by shapes, by having looked for them, or by a class."""
     return (sample.annotations is not None or bool(sample.tags)) and not sample.machine_made
 
 

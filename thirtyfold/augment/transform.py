@@ -11,7 +11,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import math
-import os
 import random
 import threading
 import warnings
@@ -30,9 +29,6 @@ from thirtyfold.augment.recipes import Recipe, Step
 from thirtyfold.errors import UsageError
 from thirtyfold.images import Pixels
 from thirtyfold.sample import Annotation
-
-# albumentations asks the network for its newest version at import unless told not to.
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 _CENTRE = 0.5
 # albumentations' own keypoint format: x, y, z, angle, scale.
@@ -65,29 +61,17 @@ def augment(
     returned are in the order of those given; behind them those of objects pasted from ``donors``, which recipes
     with ``CopyPaste`` take them from. Nothing given is changed.
     """
-    moved, kept, _ = augment_and_count(pixels, annotations, recipe, seed, min_visible, donors)
-    return moved, kept
-
-
-def augment_and_count(
-    pixels: Pixels,
-    annotations: Sequence[Annotation],
-    recipe: Recipe,
-    seed: int,
-    min_visible: float = 0.4,
-    donors: Sequence[Donor] = (),
-) -> tuple[Pixels, tuple[Annotation, ...], int]:
-    """What :func:`augment` gives, and how many of the given annotations are not in it any more.
-
-    Their number can't be had by subtraction: one annotation can become two.
-    """
     made = make_copy(pixels, annotations, recipe, seed, min_visible, donors)
-    return made.pixels, made.annotations, made.lost
+    return made.pixels, made.annotations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy:
-    """What became of a photo: ``tags`` are its own, but for those that a mirror changes; ``lost`` counts shapes."""
+    """What became of a photo. ``tags`` are its own, but for those that a mirror changes.
+
+    ``lost`` is how many of the annotations given left nothing in the copy; subtraction doesn't tell, as one annotation
+    can become two.
+    """
 
     pixels: Pixels
     annotations: tuple[Annotation, ...]
@@ -191,7 +175,10 @@ def _looked_up(pixels: Pixels, table: lookups.Table | None, given: Pixels) -> Pi
 
 
 def _label_of(recipe: Recipe, mirrored: bool) -> Callable[[str, bool], str]:
-    """What a pasted object is called, as long as the whole copy, mirrored so far or not, has yet to get its labels."""
+    """What a pasted object is to be called, given its label and whether it was mirrored.
+
+    At the end all labels of a mirrored copy change sides; what is pasted into one is named the other way round before.
+    """
     return lambda label, turned: recipe.mirrored_label(label) if turned != mirrored else label
 
 

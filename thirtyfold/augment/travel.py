@@ -26,8 +26,8 @@ class Moving:
 
     ``source`` is the place of the annotation it stems from among those given, ``thing`` the number of
     the object that it is (a part of); both are negative for what came from another photo. ``visible``
-    is its share, 0 to 1, of all that the photo showed of the object: what no frame has cut off and nothing hidden so
-    far.
+    is its share, 0 to 1, of all that the photo showed of the object: what no frame has cut off and nothing has hidden
+    so far.
     """
 
     annotation: Annotation

@@ -12,6 +12,7 @@ from thirtyfold.augment.donors import NO_DONORS, Donor, can_donate, choose_donor
 from thirtyfold.augment.options import AugmentOptions
 from thirtyfold.augment.preview import write_try_out
 from thirtyfold.augment.recipes import Recipe, find_recipe
+from thirtyfold.augment.sources import is_labelled
 from thirtyfold.augment.transform import augment, copy_seed
 from thirtyfold.datasets.samples import read_sample
 from thirtyfold.datasets.split import read_split
@@ -100,7 +101,7 @@ def _train_samples(dataset: Dataset) -> list[Sample]:
         with suppress(FileDataError):
             if split is None or split.part(path.name) == "train":
                 samples.append(read_sample(path, dataset.label_path(path)))
-    return [sample for sample in samples if (sample.annotations is not None or sample.tags) and not sample.machine_made]
+    return [sample for sample in samples if is_labelled(sample)]
 
 
 def _sheet_path(dataset: Dataset) -> Path:
@@ -113,9 +114,16 @@ def _sheet_path(dataset: Dataset) -> Path:
 def _named(dataset: Dataset, photo: str) -> Sample:
     wanted = Path(photo)
     for path in dataset.image_paths():
-        if photo in (path.name, path.stem) or (wanted.exists() and path.samefile(wanted)):
+        if photo in (path.name, path.stem) or _is_same_file(path, wanted):
             return read_sample(path, dataset.label_path(path))
     raise UsageError(f"--photo {photo}: no photo of that name in {dataset.images_dir}")
+
+
+def _is_same_file(path: Path, other: Path) -> bool:
+    try:
+        return path.samefile(other)
+    except OSError:  # there is no other
+        return False
 
 
 def _first(dataset: Dataset) -> Sample:

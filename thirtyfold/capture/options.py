@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from thirtyfold.errors import UsageError
+from thirtyfold.option import option
 
 VIEWS = ("window", "web")
 BROWSER = "browser"
@@ -13,25 +14,27 @@ BROWSER = "browser"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptureOptions:
-    """``source`` is a camera number, a video file, a folder of pictures, a stream URL or ``demo``.
-
-    ``count`` photos are taken, one every ``every`` seconds (of the video's own clock for
-    files; photo by photo for folders). ``session`` is the name of this visit (made up when
-    ``None``). ``shots`` is ``auto`` (guided for cameras, unguided for files), ``faces``, ``none``,
-    ``empty`` (true negatives only), or a text file with one instruction a line. ``preview`` is
-    ``None`` for "before a camera, where there is a screen". ``keep_all`` keeps blurred, black and
-    near-identical frames too. ``view`` is ``window``, or ``web`` for a page in the browser, which the source
-    ``browser`` always has.
+    """``every`` is in seconds; from a folder every picture is taken, whatever it says. ``shots`` is ``auto`` for guided
+    shots in front of a camera and none from files, ``empty`` for true negatives only. ``preview`` is ``None`` for a
+    window in front of a camera, where there is a screen. The source ``browser`` has a page, whatever ``view`` says.
     """
 
-    source: str = "0"
-    count: int = 100
-    every: float = 1.0
-    session: str | None = None
-    shots: str = "auto"
-    preview: bool | None = None
-    keep_all: bool = False
-    view: str = "window"
+    count: int = option(100, flag="--n", help="How many photos to take.")
+    source: str = option(
+        "0",
+        help="Camera number, video file, folder of pictures, stream URL, `demo`, or `browser` "
+        "(the camera of who opens the page).",
+    )
+    every: float = option(1.0, help="Seconds between photos, by the video's own clock for files.")
+    session: str | None = option(None, help="Name of this visit to the camera. [default: made up]")
+    shots: str = option(
+        "auto", help="Guided shots: `auto`, `faces`, `none`, `empty`, or a file with an instruction a line."
+    )
+    preview: bool | None = option(
+        None, flag="--preview/--no-preview", help="Show a window. [default: where there is a screen]"
+    )
+    keep_all: bool = option(False, help="Keep blurred, black and near-identical frames.")
+    view: str = option("window", help="`window`, or `web`: a page in any browser, also where there is no screen.")
 
     def __post_init__(self) -> None:
         if self.count < 1:

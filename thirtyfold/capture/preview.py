@@ -141,7 +141,7 @@ def _shade(canvas: Pixels, top: int, bottom: int) -> None:
 def _write(canvas: Pixels, text: str, left_top: tuple[int, int], size: int, ink: tuple[int, int, int]) -> None:
     import numpy as np
 
-    left, top = left_top
+    left, top = left_top[0], max(0, left_top[1])  # a flat picture has no room for all the lines
     mask = _text_mask(text, size)[: max(0, canvas.shape[0] - top), : max(0, canvas.shape[1] - left)]
     region = canvas[top : top + mask.shape[0], left : left + mask.shape[1]]
     alpha = mask[..., None].astype(np.float32) / 255

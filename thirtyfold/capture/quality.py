@@ -3,7 +3,7 @@
 Sharpness is the variance of the Laplacian (Pech-Pacheco et al., "Diatom autofocusing in
 brightfield microscopy", ICPR 2000), taken at a fixed width so that cameras compare.
 
-Measured on real webcam clips (8 of four people, 640×480, 2 GIFs, 30 webcam photos):
+Measured on 8 webcam clips of four people (640×480), 2 GIFs and 30 webcam photos:
 
 =====================  ===========================  ========================================
 ..                     good frames                  bad ones

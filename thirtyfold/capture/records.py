@@ -17,7 +17,7 @@ from typing import Any
 from thirtyfold import files
 from thirtyfold.capture.quality import Measure, measure
 from thirtyfold.errors import ImageError
-from thirtyfold.images import read_rgb
+from thirtyfold.images import rgb_of
 from thirtyfold.workspace import Dataset
 
 DISCARDED = "discarded"
@@ -78,7 +78,8 @@ def adopt_unlogged(dataset: Dataset) -> list[str]:
     """Give a line to photos that have none because the power went just before; their names."""
     folder = dataset.images_dir
     rows = files.read_json_lines(dataset.captures_path)
-    sources = {str(row["session"]): str(row.get("source", "")) for row in rows if "started_at" in row}
+    openings = (row for row in rows if "started_at" in row and "session" in row)
+    sources = {str(row["session"]): str(row.get("source", "")) for row in openings}
     if not sources or not folder.is_dir():
         return []
     # A photo taken back has lines, and no file here any more; were it here, it would not be ours to adopt.
@@ -97,7 +98,8 @@ def adopt_unlogged(dataset: Dataset) -> list[str]:
 
 def _row_of_file(path: Path, session: str, source: str) -> dict[str, Any] | None:
     try:
-        pixels, data = read_rgb(path), path.read_bytes()
+        data = path.read_bytes()
+        pixels = rgb_of(data, path)
         taken_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except (ImageError, OSError):
         return None

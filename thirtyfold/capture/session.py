@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from itertools import count
-from pathlib import Path
 
-from thirtyfold import files, screen
+from thirtyfold import screen
 from thirtyfold.capture import records
-from thirtyfold.capture.camera import Camera, FolderCamera, Frame, NewestFrame, open_camera, public_name
+from thirtyfold.capture.camera import open_camera, public_name, source_path
 from thirtyfold.capture.chooser import TIMING, Choice, Chooser, Timing
+from thirtyfold.capture.folder_camera import FolderCamera
+from thirtyfold.capture.frames import Camera, Frame, NewestFrame
 from thirtyfold.capture.options import CaptureOptions
 from thirtyfold.capture.preview import Action, Flash, Preview, PreviewWindow, State
 from thirtyfold.capture.quality import SAME, measure
 from thirtyfold.capture.result import CaptureResult
+from thirtyfold.capture.session_photos import SessionPhotos
 from thirtyfold.capture.shots import Shot, plan_shots
-from thirtyfold.datasets import labelme_json
 from thirtyfold.errors import CameraError, DataError, NothingToDo, UsageError
 from thirtyfold.images import encode_jpeg
 from thirtyfold.progress import SILENT, Bar, Progress
@@ -31,8 +29,8 @@ ALREADY_TAKEN = "taken before"
 _SAYS_NOTHING = ("images", "photos", "frames", "train", "val", "test")
 # So often the window is redrawn while the camera gives nothing.
 _POLL_SECONDS = 0.05
-# After so long a person is told that the camera is silent.
-_SILENT_SECONDS = 2.0
+# After so many of these a person is told that the camera is silent.
+_SILENT_POLLS = 40
 
 
 def capture(
@@ -65,7 +63,7 @@ def capture(
             try:
                 return visit.run()
             except BaseException as error:
-                if isinstance(error, KeyboardInterrupt) or visit.images:
+                if isinstance(error, KeyboardInterrupt) or visit.photos.images:
                     progress.say(visit.saved_so_far())
                 raise
     finally:
@@ -75,7 +73,7 @@ def capture(
 
 
 class _Visit:
-    """The state of one capture; its photos are on the disk as soon as they are in ``images``."""
+    """The state of one capture."""
 
     def __init__(
         self,
@@ -88,7 +86,6 @@ class _Visit:
         timing: Timing,
         now: Callable[[], datetime],
     ) -> None:
-        self.images: list[str] = []
         self._dataset = dataset
         self._options = options
         self._camera = camera
@@ -96,8 +93,6 @@ class _Visit:
         self._preview = preview
         self._progress = progress
         self._timing = timing
-        self._now = now
-        self._source = public_name(options.source)
         self._session = safe_name(options.session or _session_name(dataset, camera, options.source, now()))
         self._chooser = Chooser(
             every=0.0 if isinstance(camera, FolderCamera) else options.every,
@@ -108,21 +103,13 @@ class _Visit:
         )
         self._flash = Flash()
         self._shot: Shot | None = None
-        self._counts: Counter[str] = Counter()
-        self._kinds: dict[str, str] = {}
-        self._known: set[str] = set()
-        self._number = 0
+        source = public_name(options.source)
+        self.photos = SessionPhotos(dataset, session=self._session, source=source, now=now)
 
     def run(self) -> CaptureResult:
         """From the first frame to the last photo."""
-        adopted = records.adopt_unlogged(self._dataset)
-        if adopted:
+        if adopted := self.photos.adopted:
             self._progress.say(f"{len(adopted)} photos of an interrupted session were found and counted again")
-        self._known = {str(row.get("sha256")) for row in records.kept(self._dataset).values()}
-        self._number = records.first_free_number(self._dataset, self._session)
-        # Written first: an unwritable folder is found before anybody poses.
-        opening = {"session": self._session, "started_at": self._now().isoformat(timespec="milliseconds")}
-        records.append(self._dataset, {**opening, "source": self._source})
         reader = NewestFrame(self._camera, paced=self._preview is not None)
         reader.start()
         try:
@@ -130,38 +117,36 @@ class _Visit:
                 ended = self._take_photos(reader, bar)
         finally:
             reader.stop()
-        result = self._result(reader, ended, adopted)
-        self._refuse_nothing(result)
+        result = self._result(reader, ended)
+        self._raise_if_nothing(result)
         self._advise(result)
         return result
 
     def saved_so_far(self) -> str:
         """What is safe when the capture is broken off, and how to go on."""
-        left = self._options.count - len(self.images)
-        said = f"{len(self.images)} of {self._options.count} photos are saved in {self._dataset.images_dir}"
-        return f"{said}; go on with --session {self._session} --n {left}" if left and self.images else said
+        taken, wanted = len(self.photos.images), self._options.count
+        said = f"{taken} of {wanted} photos are saved in {self._dataset.images_dir}"
+        return f"{said}; go on with --session {self._session} --n {wanted - taken}" if 0 < taken < wanted else said
 
     def _take_photos(self, reader: NewestFrame, bar: Bar) -> str:
         shown: Frame | None = None
         seen = -1
         asked = False
         silent_polls = 0
-        while len(self.images) < self._options.count:
+        while len(self.photos.images) < self._options.count:
             frame = reader.get(seen, _POLL_SECONDS)
             if frame is None:
                 if reader.ended:
                     return "camera died" if reader.error else "source ended"
                 silent_polls += 1
-                if silent_polls == round(_SILENT_SECONDS / _POLL_SECONDS):
+                if silent_polls == _SILENT_POLLS:
                     self._progress.say(f"{self._camera.name}: no picture just now; waiting for it to come back")
             else:
-                shown, seen, silent_polls = frame, frame.index, 0
-                self._next_shot(frame.seconds, bar)
-                if asked:
-                    asked = False
-                    self._keep(Choice(frame=frame, measured=measure(frame.pixels)), frame.seconds, bar, asked=True)
-                elif choice := self._chooser.offer(frame):
-                    self._keep(choice, frame.seconds, bar)
+                if silent_polls >= _SILENT_POLLS and self._camera.live:
+                    # Opened again, it sets its exposure as at the beginning.
+                    self._chooser.wait_until(frame.seconds + self._timing.warm_up)
+                self._consider(frame, bar, asked=asked)
+                shown, seen, silent_polls, asked = frame, frame.index, 0, False
             if self._preview is None or shown is None:
                 continue
             match self._preview.show(shown.pixels, self._state(shown.seconds)):
@@ -175,9 +160,17 @@ class _Visit:
                     pass
         return "done"
 
+    def _consider(self, frame: Frame, bar: Bar, *, asked: bool) -> None:
+        """Take a photo if one is due, or if the person has ``asked`` for it."""
+        self._next_shot(frame.seconds, bar)
+        if asked:
+            self._keep(Choice(frame=frame, measured=measure(frame.pixels)), frame.seconds, bar, asked=True)
+        elif choice := self._chooser.offer(frame):
+            self._keep(choice, frame.seconds, bar)
+
     def _next_shot(self, seconds: float, bar: Bar) -> None:
         """Say the instruction when it changes, and leave time to follow it."""
-        shot = self._plan[len(self.images)]
+        shot = self._plan[len(self.photos.images)]
         if shot is self._shot:
             return
         self._shot = shot
@@ -191,109 +184,59 @@ class _Visit:
 
     def _keep(self, choice: Choice, seconds: float, bar: Bar, *, asked: bool = False) -> None:
         data = encode_jpeg(choice.frame.pixels, quality=JPEG_QUALITY)
-        digest = hashlib.sha256(data).hexdigest()
-        if digest in self._known and not self._options.keep_all and not asked:
+        if self.photos.has(data) and not self._options.keep_all and not asked:
             # As if it were taken now: the same recording again goes on behind what it gave last time.
             self._chooser.refused[ALREADY_TAKEN] += 1
             self._chooser.took(choice, at_seconds=seconds)
             return
-        name = self._save(choice, data)
-        self._known.add(digest)
+        name = self.photos.save(choice, data, self._plan[len(self.photos.images)])
         self._chooser.took(choice, at_seconds=seconds)
         self._flash.fire()
         bar.advance()
         if choice.despite:
             self._progress.say(f"{name}: kept although it is {' and '.join(choice.despite)}; nothing better came")
 
-    def _save(self, choice: Choice, data: bytes) -> str:
-        frame, shot = choice.frame, self._plan[len(self.images)]
-        name = f"{self._session}_{self._number:04d}.jpg"
-        self._number += 1
-        path = self._dataset.images_dir / name
-        files.write_bytes(path, data)
-        annotations = frame.annotations
-        if annotations is None and shot is not None and shot.empty:
-            annotations = ()
-        if annotations is not None:
-            height, width = frame.pixels.shape[:2]
-            label_file = labelme_json.LabelFile(image_path=name, width=width, height=height, annotations=annotations)
-            labelme_json.write(path.with_suffix(".json"), label_file)
-        row = records.photo_row(
-            name=name,
-            session=self._session,
-            shot=shot.instruction if shot else None,
-            seconds=round(frame.seconds, 3),
-            source_image=frame.name,
-            taken_at=self._now(),
-            source=self._source,
-            data=data,
-            measured=choice.measured,
-        )
-        records.append(self._dataset, row)
-        self.images.append(name)
-        self._kinds[name] = "unlabelled" if annotations is None else "labelled" if annotations else "empty"
-        self._counts[self._kinds[name]] += 1
-        return name
-
     def _take_back(self, seconds: float, bar: Bar) -> None:
-        """Un-count the last photo of this visit; its files are moved aside, not deleted."""
-        if not self.images:
+        if not self.photos.images:
             return
-        name = self.images[-1]
-        folder = self._dataset.root / records.DISCARDED
-        path = self._dataset.images_dir / name
-        # The line comes first: a photo without one would be adopted by the next run.
-        records.append(
-            self._dataset,
-            {"image": name, "discarded_at": self._now().isoformat(timespec="milliseconds"), "moved_to": folder.name},
-        )
-        try:
-            folder.mkdir(exist_ok=True)
-            for file in (path, path.with_suffix(".json")):
-                with suppress(FileNotFoundError):
-                    file.replace(folder / file.name)
-        except OSError as error:
-            raise files.writing_failed(folder / name, error) from error
-        self.images.pop()
-        self._counts["discarded"] += 1
-        self._counts[self._kinds.pop(name)] -= 1
+        self.photos.take_back()
         self._chooser.wait_until(seconds + max(self._options.every, self._timing.new_shot))
         bar.advance(-1)
 
     def _state(self, seconds: float) -> State:
-        position = min(len(self.images), self._options.count - 1)
+        position = min(len(self.photos.images), self._options.count - 1)
         shot = self._plan[position]
         return State(
             instruction=shot.instruction if shot else self._camera.name,
-            taken=len(self.images),
+            taken=len(self.photos.images),
             wanted=self._options.count,
             due_in=self._chooser.due_in(seconds),
             trouble=" and ".join(self._chooser.verdict.reasons),
             flash=self._flash.lit(),
         )
 
-    def _result(self, reader: NewestFrame, ended: str, adopted: list[str]) -> CaptureResult:
+    def _result(self, reader: NewestFrame, ended: str) -> CaptureResult:
         problems = self._camera.problems if isinstance(self._camera, FolderCamera) else []
         for problem in problems:
             self._progress.say(f"left out: {problem}")
         return CaptureResult(
             dataset=self._dataset.root,
             session=self._session,
-            images=tuple(self.images),
+            images=tuple(self.photos.images),
             wanted=self._options.count,
             frames_read=reader.frames_read,
             ended=ended,
-            discarded=self._counts["discarded"],
-            empty=self._counts["empty"],
-            labelled=self._counts["labelled"],
+            discarded=self.photos.counts["discarded"],
+            empty=self.photos.counts["empty"],
+            labelled=self.photos.counts["labelled"],
             refused=dict(self._chooser.refused),
             problems=tuple(str(problem) for problem in problems),
-            adopted=tuple(adopted),
+            adopted=tuple(self.photos.adopted),
             error=str(reader.error) if reader.error else None,
         )
 
-    def _refuse_nothing(self, result: CaptureResult) -> None:
-        if result.images or result.ended != "source ended":
+    def _raise_if_nothing(self, result: CaptureResult) -> None:
+        if result.images or result.discarded or result.ended != "source ended":
             return
         if not result.frames_read:
             raise CameraError(f"{self._camera.name}: gave no picture at all; is it the right file, and whole?")
@@ -339,13 +282,20 @@ def _session_name(dataset: Dataset, camera: Camera, source: str, now: datetime) 
         taken = records.session_names(dataset)
         names = (stamp if number == 1 else f"{stamp}-{number}" for number in count(1))
         return next(name for name in names if name not in taken)
-    path = Path(source).expanduser()
-    if path.is_dir() and path.name.lower() in _SAYS_NOTHING:
-        return path.resolve().parent.name
+    path = source_path(source)
+    if path is None:
+        return camera.name
+    if path.is_dir():
+        path = path.resolve() if path.name.lower() in ("", "..", *_SAYS_NOTHING) else path
+        return path.parent.name if path.name.lower() in _SAYS_NOTHING else path.name
     return path.stem if path.is_file() else camera.name
 
 
 def _refuse_own_photos(dataset: Dataset, source: str) -> None:
-    folder = Path(source).expanduser()
-    if folder.is_dir() and folder.resolve() in (dataset.root.resolve(), dataset.images_dir.resolve()):
+    folder = source_path(source)
+    if (
+        folder is not None
+        and folder.is_dir()
+        and folder.resolve() in (dataset.root.resolve(), dataset.images_dir.resolve())
+    ):
         raise UsageError(f"--source {source}: is the dataset itself; give another folder, or another DATASET")

@@ -1,4 +1,4 @@
-"""What stands around the road: doctor and demo."""
+"""The commands beside the road: doctor and demo."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from thirtyfold.commands.shared import JsonOption
 
 
 def doctor(json_: JsonOption = False) -> None:
-    """Check what the commands need; say ok or the mend. Camera, screen, OpenCV, labelme, TensorFlow, weights, disk."""
+    """Say what is missing and how to fix it. Looks at camera, screen, OpenCV, labelme, TensorFlow, weights, disk."""
     from thirtyfold import console
     from thirtyfold.doctor import examine, raise_if_broken
 
@@ -31,7 +31,7 @@ def demo(
     folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where the demo works.")] = Path("demo"),
     json_: JsonOption = False,
 ) -> None:
-    """Walk the whole road: no camera, screen or download. Works in a new folder."""
+    """Take all steps by itself: no camera, screen or download. Works in a new folder."""
     from thirtyfold import console
     from thirtyfold.demo import run_demo
 

@@ -9,9 +9,9 @@ import typer
 
 from thirtyfold.commands.shared import JsonOption, RunsOption
 from thirtyfold.errors import UsageError
+from thirtyfold.predict.gallery_folder import DEFAULT_GALLERY
 from thirtyfold.workspace import DEFAULT_RUNS
 
-_FOLDER = Path("people")
 PeopleOption = Annotated[Path, typer.Option("--people", help="The gallery's folder, on this machine alone.")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The person's name.")]
 
@@ -48,7 +48,7 @@ def enroll(
     threshold: Annotated[
         float | None, typer.Option(help="Instead of a rate, the cosine from which two faces are one person.")
     ] = None,
-    people: PeopleOption = _FOLDER,
+    people: PeopleOption = DEFAULT_GALLERY,
     runs: RunsOption = DEFAULT_RUNS,
     json_: JsonOption = False,
 ) -> None:
@@ -92,14 +92,14 @@ def enroll(
 
 
 def people(
-    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="The gallery's folder.")] = _FOLDER,
+    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="The gallery's folder.")] = DEFAULT_GALLERY,
     far: Annotated[
         float | None, typer.Option(help="From now on choose the threshold for this rate of named strangers.")
     ] = None,
     threshold: Annotated[float | None, typer.Option(help="From now on decide by this cosine.")] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Who is enrolled: photos, how alike they are, who looks most like them, and what is decided by."""
+    """Who is enrolled: photos, how alike they are, who looks most like them, and the threshold."""
     from thirtyfold import console
     from thirtyfold.predict import gallery_enrolment as enrolment
 
@@ -118,7 +118,7 @@ def people(
 def forget(
     name: NameArgument,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
-    people: PeopleOption = _FOLDER,
+    people: PeopleOption = DEFAULT_GALLERY,
     json_: JsonOption = False,
 ) -> None:
     """Take somebody out of the gallery: embeddings and kept photos are deleted. Says exactly what was."""

@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 from thirtyfold.datasets import attributes_csv, attributes_from_name, labelme_json
 from thirtyfold.datasets.attribute_options import FILE_NAME, AttributeOptions
+from thirtyfold.datasets.listing import natural_key
 from thirtyfold.datasets.machine_made import is_machine_made
-from thirtyfold.datasets.split import natural_key
 from thirtyfold.datasets.whole_photo import head_and_value, tag_of
 from thirtyfold.errors import LabelError, UsageError
 from thirtyfold.progress import SILENT, Progress
@@ -106,9 +106,9 @@ def read_attributes(
         if reason := _not_to_be_learned(name, kind, values, options):
             progress.say(f"note: {name} is left out of the attributes: {reason}")
             continue
-        settled = _settled(name, kind, values)
+        value_of = _value_by_photo(name, kind, values)
         heads[name] = Head(kind=kind, classes=_classes_of(name, values) if kind == "class" else ())
-        for photo, value in settled.items():
+        for photo, value in value_of.items():
             by_photo.setdefault(photo, {})[name] = value
     return Attributes(heads=heads, by_photo=by_photo)
 
@@ -226,21 +226,21 @@ def _not_to_be_learned(head: str, kind: Kind, given: Sequence[Given], options: A
     return None
 
 
-def _settled(head: str, kind: Kind, given: Sequence[Given]) -> dict[str, str | float]:
-    """Photo → value. Raises :class:`LabelError` for contradictions and for what cannot be."""
-    settled: dict[str, str | float] = {}
+def _value_by_photo(head: str, kind: Kind, given: Sequence[Given]) -> dict[str, str | float]:
+    """Photo → value. Raises :class:`LabelError` for contradictions and for what cannot be right."""
+    value_of: dict[str, str | float] = {}
     first: dict[str, Given] = {}
     for one in given:
         if one.text.casefold() in _NOT_A_NUMBER:
             raise one.wrong(f"{head} is {one.text!r}; leave it empty if it is not known")
         value = one.text if kind == "class" else _number(head, one)
         earlier = first.setdefault(one.photo, one)
-        if settled.setdefault(one.photo, value) != value:
+        if value_of.setdefault(one.photo, value) != value:
             where = earlier.place or earlier.path.name
             raise one.wrong(
                 f"{head} of {one.photo} is {one.text!r} here and {earlier.text!r} in {where}; keep the right one"
             )
-    return settled
+    return value_of
 
 
 def _number(head: str, given: Given) -> float:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from thirtyfold.datasets.reading import read_label_bytes
 from thirtyfold.errors import LabelError
 
 IMAGE = "image"
@@ -90,10 +91,9 @@ class _Finder:
 
 
 def _text_of(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise LabelError(path, f"cannot be opened ({error.strerror or error})") from error
+    if not path.exists():
+        raise LabelError(path, "cannot be opened (no such file)")
+    data = read_label_bytes(path)
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise LabelError(path, "is UTF-16; save it as UTF-8 (in Excel: CSV UTF-8)")
     try:

@@ -22,8 +22,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
 
+from thirtyfold import files
 from thirtyfold.datasets import labelme_json, shards
 from thirtyfold.datasets.labelme_json import LabelFile
 from thirtyfold.datasets.samples import read_sample
@@ -126,19 +126,20 @@ def read_manifest_of(folder: Path) -> Manifest | None:
 def parse_manifest(data: bytes) -> Manifest | None:
     """The bytes of a manifest; ``None`` if they are not one of ours."""
     try:
-        raw = json.loads(data.decode("utf-8"))
+        raw = files.parse_json(data)
     except ValueError:
         return None
     # Manifests from before there were shards lack their three names.
     if not isinstance(raw, dict) or not _NAMES - _SHARD_NAMES <= set(raw) <= _NAMES:
         return None
-    if not (isinstance(raw["sources"], dict) and isinstance(raw["left_out"], list)):
+    sources, left_out = raw["sources"], raw["left_out"]
+    if not (isinstance(sources, dict) and isinstance(left_out, list) and all(isinstance(n, str) for n in left_out)):
         return None
     if not all(isinstance(raw.get(name, 0), int) for name in ("factor", "longest_px", "copies_a_shard")):
         return None
     if not 1 <= raw["factor"] <= MOST_COPIES or raw.get("store", "files") not in ("files", "shards"):
         return None
-    return Manifest(**{**raw, "left_out": tuple(raw["left_out"])})
+    return Manifest(**{**raw, "left_out": tuple(left_out)})
 
 
 def write_manifest(folder: Folder, manifest: Manifest) -> None:
@@ -254,7 +255,7 @@ def source_hash(sample: Sample, size_bytes: int | None = None) -> str:
 def is_ours(label_path: Path) -> bool:
     """Whether a label file says that we made it as a copy."""
     try:
-        raw: Any = json.loads(label_path.read_text(encoding="utf-8"))
+        raw = files.parse_json(label_path.read_bytes())
     except (OSError, ValueError):
         return False
     lineage = raw.get("thirtyfold") if isinstance(raw, dict) else None

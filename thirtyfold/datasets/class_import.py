@@ -1,4 +1,4 @@
-"""A folder of photos for each class, given where a dataset is expected: imported once, and known again.
+"""A folder of photos for each class, given where a dataset is expected: imported once, and recognized after that.
 
 Everything works on photos named by their file name in one folder. So ``masks/with_mask/1.jpg`` becomes
 ``datasets/masks/images/1.jpg`` with the flag ``with_mask`` ticked, by ``formats/convert.py``; the folders stay as they
@@ -8,7 +8,6 @@ are. ``imported.json`` says which files it came from, so that a source that chan
 from __future__ import annotations
 
 import hashlib
-import json
 import mimetypes
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -24,7 +23,8 @@ from thirtyfold.datasets.formats.convert_options import ConvertOptions
 from thirtyfold.datasets.formats.image_files import ImageIndex
 from thirtyfold.datasets.formats.label_set import part_named
 from thirtyfold.datasets.formats.table import detect, locate
-from thirtyfold.datasets.split import natural_key, read_split, write_split
+from thirtyfold.datasets.listing import natural_key, some_of
+from thirtyfold.datasets.split import read_split, write_split
 from thirtyfold.datasets.split_options import SplitOptions
 from thirtyfold.datasets.val_part import split_off_val
 from thirtyfold.errors import DataError, UsageError
@@ -33,16 +33,15 @@ from thirtyfold.workspace import DEFAULT_DATASET, Dataset, safe_name
 
 IMPORTED = "imported.json"
 _FORMAT = 1
-_NAMED = 3
 
 _Stamp = tuple[int, int, str]  # bytes, time of the last change in ns, SHA-256
 
 
-def settle_dataset(path: Path, progress: Progress = SILENT) -> Dataset:
+def open_dataset(path: Path, progress: Progress = SILENT) -> Dataset:
     """The dataset at ``path``; a folder of photos for each class is imported into ``datasets/NAME`` first.
 
-    The second time its own import is taken. Raises :class:`DataError` for a class without a photo, and where the
-    photos have changed since they were imported; :class:`UsageError` if another dataset has that name.
+    The next time it is the dataset that was imported then. Raises :class:`DataError` for a class without a photo, and
+    where the photos have changed since they were imported; :class:`UsageError` if another dataset has that name.
     """
     target = _target_of(path)
     known = _read_imported(target)
@@ -50,7 +49,7 @@ def settle_dataset(path: Path, progress: Progress = SILENT) -> Dataset:
     imported_before = known is not None and known.source == path.resolve() and path.is_dir()
     if not imported_before and not is_class_folders(path):
         return Dataset(path)
-    _refuse_empty(path, _class_dirs(path), progress)
+    _refuse_empty(path, class_folders.class_dirs(path), progress)
     if not target.exists():
         _import(path, target, _stamps(path, {}), progress)
         return Dataset(target)
@@ -66,7 +65,7 @@ def is_class_folders(path: Path) -> bool:
     """Whether it is a folder of photos for each of several classes, with no labels of another kind."""
     if not path.is_dir() or Dataset(path).image_paths() or not class_folders.detect(path, {}):
         return False
-    if len({folder.name for folder in _class_dirs(path) if _has_photos(folder)}) < 2:
+    if len({folder.name for folder in class_folders.class_dirs(path) if _has_photos(folder)}) < 2:
         return False
     try:
         return detect(locate(path))[0] == "folders"
@@ -93,19 +92,6 @@ class _WithoutWords:
         return self._progress.bar(label, total=total, unit=unit)
 
 
-def _class_dirs(root: Path) -> list[Path]:
-    """The folders that stand for classes: those in the parts (``train/CLASS``), or in the folder itself."""
-    folders = _visible_dirs(root)
-    parts = [folder for folder in folders if part_named(folder.name)]
-    inner = [folder for part in parts for folder in _visible_dirs(part)] if parts else folders
-    return [folder for folder in inner if folder.name.lower() not in class_folders.NO_CLASSES]
-
-
-def _visible_dirs(root: Path) -> list[Path]:
-    found = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith((".", "__"))]
-    return sorted(found, key=lambda path: natural_key(path.name))
-
-
 def _has_photos(folder: Path) -> bool:
     return bool(ImageIndex(folder, skip=frozenset()).paths)
 
@@ -116,12 +102,12 @@ def _refuse_empty(root: Path, classes: list[Path], progress: Progress) -> None:
     empty = [folder.relative_to(root).as_posix() for folder in without if folder not in other]
     if empty:
         raise DataError(
-            f"{root}: no photo lies in the class {'folder' if len(empty) == 1 else 'folders'} {_some(empty)}; put "
+            f"{root}: no photo lies in the class {'folder' if len(empty) == 1 else 'folders'} {some_of(empty)}; put "
             "photos (JPEG or PNG) in, or remove it"
         )
     if other:
         names = [folder.relative_to(root).as_posix() for folder in other]
-        progress.say(f"note: {_some(names)} holds no photo and is taken for no class")
+        progress.say(f"note: {some_of(names)} holds no photo and is taken for no class")
 
 
 def _holds_other_things(folder: Path) -> bool:
@@ -140,13 +126,12 @@ def _target_of(path: Path) -> Path:
 def _import(path: Path, target: Path, source: Mapping[str, _Stamp], progress: Progress) -> None:
     done = convert(path, target, ConvertOptions(to="labelme", from_="folders"), progress=_WithoutWords(progress))
     counts = _count_classes(source)
-    classes = ", ".join(f"{name} {count}" for name, count in list(counts.items())[:12])
-    more = f" and {len(counts) - 12} more" if len(counts) > 12 else ""
+    classes = some_of([f"{name} {count}" for name, count in counts.items()], 12)
     how = " and ".join(f"{count} {kind}" for kind, count in done.pictures.items())
     left_out = f"; {len(done.problems)} left out, first {done.problems[0]}" if done.problems else ""
     progress.say(
         f"{path} has a folder of photos for each class: imported as {target}, {done.photos} photos ({how}) of "
-        f"{len(counts)} classes ({classes}{more}){left_out}"
+        f"{len(counts)} classes ({classes}){left_out}"
     )
     _finish(path, target, source, progress)
 
@@ -258,11 +243,7 @@ def _read_imported(target: Path) -> _Imported | None:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        raw = json.loads(path.read_bytes())
+        raw = files.parse_json(path.read_bytes())
     except (OSError, ValueError):
         return {}
     return raw if isinstance(raw, dict) else {}
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thirtyfold.datasets.fingerprint import perceptual_hash
+from thirtyfold.datasets.threads import map_on_threads
 from thirtyfold.errors import ImageError
-from thirtyfold.images import read_rgb
+from thirtyfold.images import Pixels, read_rgb
 from thirtyfold.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -42,11 +42,10 @@ class Look:
     grey: NDArray[np.uint8]
 
 
-def look_of(path: Path) -> Look:
-    """Read a photo and look at it. Raises :class:`ImageError`."""
+def look_at(pixels: Pixels) -> Look:
+    """What RGB ``pixels``, uint8 (height, width, 3), look like."""
     import cv2
 
-    pixels = read_rgb(path)
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     small: NDArray[np.uint8] = cv2.resize(grey, (_SIDE_PX, _SIDE_PX), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
     return Look(bits=perceptual_hash(pixels), grey=small)
@@ -57,21 +56,17 @@ def looks_of(paths: Sequence[Path], *, progress: Progress = SILENT) -> dict[str,
 
     def look(path: Path) -> Look | ImageError:
         try:
-            return look_of(path)
+            return look_at(read_rgb(path))
         except ImageError as error:
             return error
 
     found: dict[str, Look] = {}
-    with (
-        progress.bar("Comparing photos", total=len(paths), unit="photos") as bar,
-        ThreadPoolExecutor(_THREADS, thread_name_prefix="look") as pool,
-    ):
-        for path, answer in zip(paths, pool.map(look, paths), strict=True):
-            if isinstance(answer, ImageError):
-                progress.say(f"{answer}; it is compared with no other photo")
-            else:
-                found[path.name] = answer
-            bar.advance()
+    answers = map_on_threads(look, paths, label="Comparing photos", progress=progress, workers=_THREADS)
+    for path, answer in zip(paths, answers, strict=True):
+        if isinstance(answer, ImageError):
+            progress.say(f"{answer}; it is compared with no other photo")
+        else:
+            found[path.name] = answer
     return found
 
 

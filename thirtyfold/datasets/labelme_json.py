@@ -8,13 +8,13 @@ own codec, as labelme has no Python interface: every key that we don't know surv
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeGuard
+from typing import Any
 
 from thirtyfold import files
+from thirtyfold.datasets.reading import is_coordinate, is_finite, read_label_bytes
 from thirtyfold.errors import LabelError
 from thirtyfold.sample import Annotation, Point
 
@@ -23,6 +23,8 @@ VERSION = "5.5.0"
 _SHAPE_KEYS = ("label", "points", "shape_type", "group_id")
 # Written for every shape, as labelme does; not worth keeping as "unknown keys".
 _SHAPE_DEFAULTS: Mapping[str, Any] = {"description": "", "flags": {}, "mask": None}
+# Other programs keep top-level keys that they don't know, so ours has a name that nobody else uses.
+_LINEAGE = "thirtyfold"
 _FILE_KEYS = ("version", "flags", "shapes", "imagePath", "imageData", "imageHeight", "imageWidth")
 
 
@@ -49,6 +51,17 @@ class LabelFile:
         return tuple(name for name, ticked in self.flags.items() if ticked)
 
     @property
+    def lineage(self) -> Mapping[str, Any]:
+        """What thirtyfold itself notes in the file, under the top-level key ``"thirtyfold"``; ``{}`` if nothing."""
+        lineage = self.extra.get(_LINEAGE)
+        return lineage if isinstance(lineage, Mapping) else {}
+
+    def with_lineage(self, lineage: Mapping[str, Any]) -> LabelFile:
+        """The same file with that ``lineage``; without the key if it is empty."""
+        rest = {key: value for key, value in self.extra.items() if key != _LINEAGE}
+        return replace(self, extra=rest | ({_LINEAGE: dict(lineage)} if lineage else {}))
+
+    @property
     def image_name(self) -> str:
         """The bare file name of the image, whatever folders and slashes stand before it."""
         return PurePosixPath(self.image_path.replace("\\", "/")).name
@@ -56,22 +69,16 @@ class LabelFile:
 
 def read(path: Path) -> LabelFile:
     """Read one labelme file. Raises :class:`LabelError`, naming the shape that is wrong."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise LabelError(path, "no such label file") from error
-    except OSError as error:
-        raise LabelError(path, f"cannot be opened ({error.strerror or error})") from error
-    return parse(data, path)
+    return parse(read_label_bytes(path), path)
 
 
 def parse(data: bytes, path: Path) -> LabelFile:
     """A labelme file's bytes; ``path`` is for the error's text. Raises :class:`LabelError`."""
     try:
-        raw = json.loads(data.decode("utf-8-sig"))
+        raw = files.parse_json(data)
     except UnicodeDecodeError as error:
         raise LabelError(path, "is not UTF-8 text; save it again from labelme") from error
-    except (ValueError, RecursionError) as error:  # ValueError: also whole numbers of thousands of digits
+    except ValueError as error:
         raise LabelError(path, f"is not JSON ({error}); save it again from labelme") from error
     return from_dict(raw, path)
 
@@ -143,7 +150,7 @@ def _shape_from(raw: Any, index: int, path: Path) -> Annotation:
         if key not in _SHAPE_KEYS and not (key in _SHAPE_DEFAULTS and value == _SHAPE_DEFAULTS[key])
     }
     score = extra.get("score")
-    if _is_finite(score):
+    if is_finite(score):
         del extra["score"]
         score = float(score)
     else:
@@ -176,8 +183,10 @@ def _shape_to(annotation: Annotation) -> dict[str, Any]:
 def _point_from(raw: Any, where: str, path: Path) -> Point:
     if not isinstance(raw, list) or len(raw) != 2:
         raise LabelError(path, f"{where} has a point that is not [x, y]: {str(raw)[:60]}")
-    if not all(_is_finite(v) for v in raw):
-        raise LabelError(path, f"{where} has a point that is not two finite numbers: {str(raw)[:60]}")
+    if not all(is_coordinate(v) for v in raw):
+        finite = all(is_finite(v) for v in raw)
+        what = "farther away than any photo reaches" if finite else "not two finite numbers"
+        raise LabelError(path, f"{where} has a point that is {what}: {str(raw)[:60]}")
     return (float(raw[0]), float(raw[1]))
 
 
@@ -200,17 +209,9 @@ def _two_corners(points: tuple[Point, ...], where: str, label: str, path: Path) 
     return "rectangle", ((left, top), (right, bottom))
 
 
-def _is_finite(raw: Any) -> TypeGuard[float]:
-    """Whether it is a number that a float can hold."""
-    try:
-        return isinstance(raw, (int, float)) and not isinstance(raw, bool) and math.isfinite(raw)
-    except OverflowError:  # a whole number beyond 1e308
-        return False
-
-
 def _size(raw: Any, key: str, path: Path) -> int | None:
     if raw is None:
         return None
-    if not _is_finite(raw) or raw < 0 or raw != int(raw):
+    if not is_finite(raw) or raw < 0 or raw != int(raw):
         raise LabelError(path, f'"{key}" must be a whole number of pixels, not {str(raw)[:40]}')
     return int(raw)

@@ -3,12 +3,11 @@
 A label file whose top-level object ``"thirtyfold"`` has the key ``"predicted_by"`` (the run
 that drew the shapes) is *machine-made*: neither truth to learn from nor, where it has no
 shape, a verified negative. The mark stands beside labelme's own keys, and labelme keeps it.
-It goes when a person has settled the photo (``annotate/ticks.py``).
+It goes when a person has looked the photo through (``annotate/ticks.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +15,8 @@ from thirtyfold.datasets import labelme_json
 from thirtyfold.datasets.labelme_json import LabelFile
 from thirtyfold.datasets.seal import DRAWN
 from thirtyfold.errors import LabelError
+from thirtyfold.sample import Annotation
 
-_LINEAGE = "thirtyfold"
 _MARK = "predicted_by"
 AREA_PX = "area_px"
 _COMPUTED = frozenset({AREA_PX})
@@ -26,20 +25,25 @@ _COMPUTED = frozenset({AREA_PX})
 def marked(label_file: LabelFile, *, predicted_by: str, **more: str) -> LabelFile:
     """The label file as drawn by the run ``predicted_by``; ``more`` stands beside that name.
 
-    What was computed of its shapes is not written down: it would be wrong as soon as a person moves a corner.
+    Points are rounded to a hundredth of a pixel and scores to four digits. What was computed of the shapes is not
+    written down: it would be wrong as soon as a person moves a corner.
     """
-    shapes = tuple(
-        replace(shape, extra={key: value for key, value in shape.extra.items() if key not in _COMPUTED})
-        for shape in label_file.annotations
+    shapes = tuple(_as_written(shape) for shape in label_file.annotations)
+    return replace(label_file, annotations=shapes).with_lineage({_MARK: predicted_by, **more})
+
+
+def _as_written(shape: Annotation) -> Annotation:
+    return replace(
+        shape,
+        points=tuple((round(x, 2), round(y, 2)) for x, y in shape.points),
+        score=None if shape.score is None else round(shape.score, 4),
+        extra={key: value for key, value in shape.extra.items() if key not in _COMPUTED},
     )
-    extra = {**label_file.extra, _LINEAGE: {_MARK: predicted_by, **more}}
-    return replace(label_file, annotations=shapes, extra=extra)
 
 
 def is_machine_made(label_file: LabelFile) -> bool:
     """Whether a model drew these labels and nobody has looked at them."""
-    lineage = label_file.extra.get(_LINEAGE)
-    return isinstance(lineage, Mapping) and _MARK in lineage
+    return _MARK in label_file.lineage
 
 
 def has_machine_made_labels(label_path: Path) -> bool:
@@ -54,10 +58,6 @@ def looked_at(label_file: LabelFile) -> LabelFile:
     """The same labels as truth: without the mark and the shapes' scores. What is not marked comes back as it is."""
     if not is_machine_made(label_file):
         return label_file
-    lineage = {key: value for key, value in label_file.extra[_LINEAGE].items() if key not in (_MARK, DRAWN)}
-    rest = {key: value for key, value in label_file.extra.items() if key != _LINEAGE}
-    return replace(
-        label_file,
-        annotations=tuple(replace(annotation, score=None) for annotation in label_file.annotations),
-        extra=rest | ({_LINEAGE: lineage} if lineage else {}),
-    )
+    without_scores = tuple(replace(annotation, score=None) for annotation in label_file.annotations)
+    lineage = {key: value for key, value in label_file.lineage.items() if key not in (_MARK, DRAWN)}
+    return replace(label_file, annotations=without_scores).with_lineage(lineage)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from thirtyfold.datasets.formats import index_png, regions
-from thirtyfold.datasets.formats.label_set import IGNORE_LABEL, is_ignored
+from thirtyfold.datasets.formats.label_set import is_void
 from thirtyfold.images import letterbox_placement
 from thirtyfold.sample import Annotation, Point, Sample
 
@@ -46,8 +46,7 @@ def label_map(
     """
     canvas = np.zeros((size_wh[1], size_wh[0]), np.uint8)
     for annotation in annotations:
-        ignored = is_ignored(annotation) or annotation.label == IGNORE_LABEL
-        number = VOID if ignored else numbers.get(annotation.label)
+        number = VOID if is_void(annotation) else numbers.get(annotation.label)
         if number is not None and regions.encloses(annotation):
             _paint(canvas, annotation, number, transform)
     return canvas
@@ -74,12 +73,6 @@ def letterboxed_label_map(sample: Sample, numbers: Mapping[str, int], square_px:
 def numbers_of(classes: Sequence[str]) -> dict[str, int]:
     """The number of each class in a label map: its place among ``classes``, from 1 on."""
     return {label: number for number, label in enumerate(classes, start=1)}
-
-
-def sees_nothing(annotation: Annotation, size_wh: tuple[int, int]) -> bool:
-    """Whether the shape lies wholly outside of a picture of that size."""
-    left, top, right, bottom = regions.extent(annotation)
-    return right <= 0 or bottom <= 0 or left >= size_wh[0] or top >= size_wh[1]
 
 
 def _paint(canvas: LabelMap, annotation: Annotation, number: int, transform: Transform) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from thirtyfold import files
@@ -67,9 +67,7 @@ def labelled_sample(
             f"was drawn on a picture of {stated[0]}x{stated[1]}, but {image_path.name} is {width}x{height}; "
             "open it in labelme and save it again",
         )
-    lineage = label_file.extra.get("thirtyfold")
-    parent = lineage.get("parent") if isinstance(lineage, Mapping) else None
-    inherited = lineage.get("session") if isinstance(lineage, Mapping) else None
+    parent, inherited = label_file.lineage.get("parent"), label_file.lineage.get("session")
     return Sample(
         image_path=image_path,
         width=width,
@@ -99,6 +97,15 @@ def capture_sessions(dataset: Dataset) -> dict[str, str]:
         for row in files.read_json_lines(dataset.captures_path)
         if "image" in row and "session" in row
     }
+
+
+def capture_order(dataset: Dataset) -> dict[str, int]:
+    """Photo name → its place in ``captures.jsonl``: the order in which they were taken, whatever the clock said."""
+    order: dict[str, int] = {}
+    for row in files.read_json_lines(dataset.captures_path):
+        if "image" in row:
+            order.setdefault(str(row["image"]), len(order))
+    return order
 
 
 def _compile(group_by: str) -> re.Pattern[str]:

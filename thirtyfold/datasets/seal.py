@@ -10,32 +10,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import replace
 
 from thirtyfold.datasets.labelme_json import LabelFile
 
 DRAWN = "drawn"
 CONFIRMED = "confirmed"
-_LINEAGE = "thirtyfold"
 
 
 def sealed(label_file: LabelFile, name: str) -> LabelFile:
     """The label file with a seal of that name over its shapes and ticked flags as they are now."""
-    lineage = label_file.extra.get(_LINEAGE)
-    known = lineage if isinstance(lineage, Mapping) else {}
-    return replace(label_file, extra={**label_file.extra, _LINEAGE: {**known, name: _seal(label_file)}})
+    return label_file.with_lineage({**label_file.lineage, name: _seal(label_file)})
 
 
 def has_seal(label_file: LabelFile, name: str) -> bool:
     """Whether there is a seal of that name, broken or not."""
-    lineage = label_file.extra.get(_LINEAGE)
-    return isinstance(lineage, Mapping) and name in lineage
+    return name in label_file.lineage
 
 
 def is_unbroken(label_file: LabelFile, name: str) -> bool:
     """Whether there is a seal of that name and nothing has changed since."""
-    return has_seal(label_file, name) and label_file.extra[_LINEAGE][name] == _seal(label_file)
+    return has_seal(label_file, name) and label_file.lineage[name] == _seal(label_file)
 
 
 def _seal(label_file: LabelFile) -> str:

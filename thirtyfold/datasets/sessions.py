@@ -27,8 +27,8 @@ def find_sessions(dataset: Dataset, group_by: str | None, looks: Mapping[str, Lo
 
     ``group_by`` is a regular expression on the file name; without one ``captures.jsonl``
     says it, and for photos that are not in there, what they look like: ``looks``, by photo.
-    One that has no look is a session of its own. Raises :class:`UsageError` if the
-    expression is none or does not match every photo.
+    A photo without a look is a session by itself. Raises :class:`UsageError` if the
+    expression is not valid or does not match every photo.
     """
     names = [path.name for path in dataset.image_paths()]
     if group_by is not None:
@@ -57,9 +57,9 @@ def _look_alike_sessions(names: list[str], recorded: Mapping[str, str], looks: M
 
 
 def guessed_note(photo_names: Sequence[str], classes: Mapping[str, Collection[str]]) -> str:
-    """What to say where sessions were guessed by looks; with the names' own sign of who belongs together, if any.
+    """What to say where sessions were guessed by looks; with a hint if file names seem to tell who belongs together.
 
-    ``classes`` maps photos to what is in them: names that only say the class are no such sign.
+    ``classes`` maps photos to what is in them: names that only say the class tell nothing else.
     """
     guessed = "No sessions are written down, so photos that look alike were kept together"
     name_of = {photo: match[1] for photo in photo_names if (match := re.search(SAME_NAME, photo))}

@@ -1,20 +1,20 @@
 """Train, val and test, by capture session: photos of one session never stand on both sides.
 
 Photos of one visit to the camera show the same person, shirt and wall. A split that
-tears them apart measures memory, not skill. How it is chosen: ``split_plan.py``.
+tears them apart measures memory, not skill. How it is chosen: ``split_choice.py``.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from thirtyfold import files
 from thirtyfold.datasets.duplicates import Pair, exact_duplicates
+from thirtyfold.datasets.listing import natural_key, some_of
 from thirtyfold.errors import SplitError
 from thirtyfold.sample import Sample
 from thirtyfold.workspace import Dataset
@@ -25,7 +25,6 @@ PARTS = ("train", "val", "test")
 NOTHING = "(nothing)"
 # Among the options of a split: its test part came with the dataset.
 GIVEN_TEST = "given_test"
-_NAMED = 3
 _MANY_SESSIONS = 12
 
 
@@ -105,7 +104,7 @@ class Split:
 
 
 def write_split(dataset: Dataset, split: Split) -> None:
-    """Write ``split.json``. Whoever writes holds the dataset's lock."""
+    """Write ``split.json``, atomically."""
     files.write_json(dataset.split_path, split.to_dict())
 
 
@@ -128,7 +127,7 @@ def parse_split(data: bytes, where: str, again: str, photo_names: Sequence[str])
     Raises :class:`SplitError` if it is broken or out of date.
     """
     try:
-        raw = json.loads(data.decode("utf-8"))
+        raw = files.parse_json(data)
     except ValueError as error:
         raise SplitError(f"{where}: cannot be read ({error}); {again}") from error
     if not isinstance(raw, dict) or raw.get("format") != FORMAT or not isinstance(raw.get("photos"), dict):
@@ -195,16 +194,10 @@ def check_split(split: Split, samples: Sequence[Sample] = ()) -> tuple[str, ...]
 
 def named_pairs(pairs: Sequence[Pair], sign: str) -> str:
     """The first pairs, for a sentence."""
-    more = f" and {len(pairs) - _NAMED} more" if len(pairs) > _NAMED else ""
-    return ", ".join(f"{first} {sign} {other}" for first, other in pairs[:_NAMED]) + more
+    return some_of([f"{first} {sign} {other}" for first, other in pairs])
 
 
 def _known_part(part: object) -> str:
     if part not in PARTS:
         raise ValueError(f"part {part!r}")
     return str(part)
-
-
-def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """A sort key by which 9.jpg stands before 10.jpg."""
-    return [(0, int(piece), "") if piece.isdecimal() else (1, 0, piece) for piece in re.split(r"(\d+)", name) if piece]

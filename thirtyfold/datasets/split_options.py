@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from thirtyfold.datasets.attribute_options import AttributeOptions
 from thirtyfold.errors import UsageError
+from thirtyfold.option import nested, option
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitOptions:
-    """Shares of the photos for validation and test; sessions named go to the test part whole.
-
-    ``new_test`` chooses a test part even where one came with the dataset. ``attributes`` says where those of the
-    photos stand; every part gets its share of them.
+    """Shares are 0 to 1 of the photos. ``attributes`` says where those of the photos stand: every part gets its share
+    of each.
     """
 
-    val: float = 0.15
-    test: float = 0.15
-    test_sessions: tuple[str, ...] = ()
-    group_by: str | None = None
-    seed: int = 0
-    new_test: bool = False
-    attributes: AttributeOptions = field(default_factory=AttributeOptions)
+    val: float = option(0.15, help="Share of the photos for validation.")
+    test: float = option(0.15, help="Share of the photos for the test.")
+    test_sessions: tuple[str, ...] = option((), help="Sessions that are the test part, separated by commas.")
+    group_by: str | None = option(None, help="Regular expression: what it finds in a file name is the session.")
+    seed: int = option(0, help="Seed of the choice.")
+    new_test: bool = option(False, help="Choose the test part anew, though the dataset came with one.")
+    attributes: AttributeOptions = nested(AttributeOptions)
 
     def __post_init__(self) -> None:
         for name, share in (("--val", self.val), ("--test", self.test)):

@@ -106,13 +106,19 @@ class LocalFolder:
 
     def sizes(self, subfolder: str = "") -> Mapping[str, int]:
         folder = self.root / subfolder
+        sizes: dict[str, int] = {}
         try:
             with os.scandir(folder) as entries:
-                return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
+                for entry in entries:
+                    # One that another process has renamed or removed meanwhile says nothing about the others.
+                    with contextlib.suppress(FileNotFoundError):
+                        if entry.is_file():
+                            sizes[entry.name] = entry.stat().st_size
         except FileNotFoundError:
             return {}
         except OSError as error:
             raise UsageError(f"{folder}: cannot be read ({error.strerror or error})") from error
+        return sizes
 
     def write(self, name: str, chunks: Iterable[bytes], *, durable: bool = True) -> None:
         files.write_chunks(self.root / name, chunks, durable=durable)

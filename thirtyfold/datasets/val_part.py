@@ -7,8 +7,9 @@ from dataclasses import replace
 from thirtyfold.datasets.duplicates import exact_duplicates, looks_of, near_duplicates
 from thirtyfold.datasets.sessions import find_sessions
 from thirtyfold.datasets.split import GIVEN_TEST, Split, named_pairs
+from thirtyfold.datasets.split_choice import count_classes, make_split
+from thirtyfold.datasets.split_classes import classes_by_photo
 from thirtyfold.datasets.split_options import SplitOptions
-from thirtyfold.datasets.split_plan import classes_by_photo, count_classes, make_split
 from thirtyfold.progress import SILENT, Progress
 from thirtyfold.workspace import Dataset
 

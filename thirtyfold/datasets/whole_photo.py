@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from thirtyfold.datasets.duplicates import exact_duplicates
-from thirtyfold.datasets.split import natural_key
+from thirtyfold.datasets.listing import natural_key, some_of
 from thirtyfold.errors import DataError, LabelError
 from thirtyfold.progress import Progress
 from thirtyfold.sample import Sample
@@ -19,7 +19,6 @@ from thirtyfold.sample import Sample
 FEW_PHOTOS = 10
 # The largest class has so many times the photos of the smallest: worth saying.
 UNEQUAL = 10
-_NAMED = 3
 
 
 def tag_of(head: str, value: str) -> str:
@@ -97,7 +96,7 @@ def refuse_bad_classes(
             )
         if name not in taught:
             raise DataError(
-                f"{root}: no train photo is of the class {name}, only {_some(photos)} of val or test; put photos of "
+                f"{root}: no train photo is of the class {name}, only {some_of(photos)} of val or test; put photos of "
                 f"it into the train part (`thirtyfold split {root}`), or leave it out"
             )
     for sentence in worth_saying(counts):
@@ -105,7 +104,7 @@ def refuse_bad_classes(
     for part in ("val", "test"):
         missing = [name for name in classes if name not in class_counts(parts[part])]
         if parts[part] and missing:
-            progress.say(f"note: no {part} photo is of {_some(missing)}, so {part} figures say nothing about it")
+            progress.say(f"note: no {part} photo is of {some_of(missing)}, so {part} figures say nothing about it")
 
 
 def worth_saying(counts: Mapping[str, int]) -> list[str]:
@@ -115,7 +114,7 @@ def worth_saying(counts: Mapping[str, int]) -> list[str]:
         sentences.append(f"classes are of very unequal size: {unequal}; class weights make up for some of it")
     few = [f"{name} ({count})" for name, count in counts.items() if count < FEW_PHOTOS]
     if few:
-        sentences.append(f"fewer than {FEW_PHOTOS} photos of {_some(few)}: figures of these will say little")
+        sentences.append(f"fewer than {FEW_PHOTOS} photos of {some_of(few)}: figures of these will say little")
     return sentences
 
 
@@ -141,7 +140,3 @@ def _refuse_two_faced(samples: Sequence[Sample], class_by_name: Mapping[str, str
 
 def _originals(samples: Sequence[Sample]) -> list[Sample]:
     return [sample for sample in samples if sample.parent is None]
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")

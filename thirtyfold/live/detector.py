@@ -35,9 +35,9 @@ class Detection:
 class DetectorThread:
     """Runs ``predict`` on the newest of ``frames`` as often as it can, from :meth:`start` to :meth:`stop`.
 
-    Everything from ``floor`` upwards is found; who shows it picks by a threshold of his own,
-    which can so be moved at once, and back. Suppression goes by score, so what is above a
-    threshold is the same as if that threshold had been asked for.
+    Everything from ``floor`` upwards is found; whoever shows it picks by a higher threshold, which
+    can be moved at any time. Suppression goes by score, so what is above a threshold is the same
+    as if that threshold had been asked for.
 
     With ``hand_over`` each detection waits until it is taken by :meth:`next`, so that none is lost;
     together with frames that are not paced, none of a file's frames is.

@@ -13,33 +13,27 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from thirtyfold.capture.camera import FolderCamera
+from thirtyfold.capture.folder_camera import FolderCamera
 from thirtyfold.capture.frames import Camera, Frame, NewestFrame
+from thirtyfold.errors import UsageError
 from thirtyfold.images import Pixels
+from thirtyfold.live.camera_watch import CameraWatch
 from thirtyfold.live.detector import Detection, DetectorThread
 from thirtyfold.live.extras.blur import blurred
-from thirtyfold.live.extras.counts import Counts
-from thirtyfold.live.extras.scene import Extra, Scene
+from thirtyfold.live.extras.scene import Scene
+from thirtyfold.live.notice import Notice
 from thirtyfold.live.objects import Objects
 from thirtyfold.live.options import BROWSER, LiveOptions
 from thirtyfold.live.overlay import KEYS_HELP, Numbers, draw_live, draw_notes
+from thirtyfold.live.result import LiveResult
 from thirtyfold.live.review import Reviewer
-from thirtyfold.live.start import (
-    open_both,
-    open_extras,
-    open_model,
-    open_patient_camera,
-    open_view,
-    terminated_like_ctrl_c,
-    wait_for_a_visit,
-)
-from thirtyfold.live.stats import LiveResult, LiveStats
-from thirtyfold.live.video import VideoFile
+from thirtyfold.live.start import Opened, open_all, open_model, open_patient_camera, terminated_like_ctrl_c
+from thirtyfold.live.stats import LiveStats
 from thirtyfold.live.view import Command, HideLabels, LiveState, Request, SetPaused, SetThreshold, View
 from thirtyfold.live.window import Window
 from thirtyfold.predict.chain import all_labels, full_label, labels_of_model, verdict_labels
@@ -55,10 +49,7 @@ THRESHOLD_STEP = 0.05
 # A picture waits for boxes of its own for this part of a frame's time at most; then it is shown with older ones.
 PATIENCE_FRAMES = 0.5
 _POLL_SECONDS = 0.02
-_MESSAGE_SECONDS = 3.0
 _HELP_SECONDS = 8.0
-# A camera that gives nothing for so long has stopped; a slow one takes a second in the dark.
-_STALLED_SECONDS = 2.0
 _TELL_AGAIN_SECONDS = 0.5
 
 
@@ -93,54 +84,29 @@ def run_live(
             return run_browser_cameras(
                 model, options, load=load, lowest_threshold=LOWEST_THRESHOLD, progress=progress, started_at=started_at
             )
-    view = open_view(options, open_window, progress)
-    camera, video = None, None
-    extras: Mapping[str, Extra] = {}
-    try:
-        camera, predictor = open_both(lambda: open_source(options.source), load)
-        video = VideoFile(options.save, fps=camera.fps) if options.save is not None else None
-        extras, counts = open_extras(options)
-        started_at += wait_for_a_visit(view, camera, options, progress)
-    except BaseException:
-        if video is not None:
-            video.close()
-        if camera is not None:
-            camera.close()
-        view.close()
-        raise
-    stop = "Q stops" if view.wants_pictures else "Ctrl-C stops"
+    opened = open_all(options, open_source=open_source, open_window=open_window, load_model=load, progress=progress)
+    name, stop = opened.camera.name, "Q stops" if opened.view.wants_pictures else "Ctrl-C stops"
     behind = f", then {options.then}" if options.then is not None else ""
-    progress.say(f"live: {camera.name} through {model} ({', '.join(predictor.classes)}){behind}; {stop}")
-    if options.fast and camera.live:
-        progress.say(f"--fast: is for files; {camera.name} comes at its own pace")
-    live = _Live(model, options, camera, predictor, view, video, extras, counts, LiveStats(started_at), progress)
-    return live.run()
+    progress.say(f"live: {name} through {model} ({', '.join(opened.predictor.classes)}){behind}; {stop}")
+    if options.fast and opened.camera.live:
+        progress.say(f"--fast: is for files; {name} comes at its own pace")
+    return _Live(model, options, opened, LiveStats(started_at + opened.waited_seconds), progress).run()
 
 
 class _Live:
     """One run: the thread that shows, and what it has in its hands."""
 
     def __init__(
-        self,
-        model: Model,
-        options: LiveOptions,
-        camera: Camera,
-        predictor: Detector,
-        view: View,
-        video: VideoFile | None,
-        extras: Mapping[str, Extra],
-        counts: Counts | None,
-        stats: LiveStats,
-        progress: Progress,
+        self, model: Model, options: LiveOptions, opened: Opened, stats: LiveStats, progress: Progress
     ) -> None:
         self.model = model
         self.options = options
-        self.camera = camera
-        self.predictor = predictor
-        self.view = view
-        self.video = video
-        self.extras = extras
-        self.counts = counts
+        self.camera = camera = opened.camera
+        self.predictor = predictor = opened.predictor
+        self.view = opened.view
+        self.video = opened.video
+        self.extras = opened.extras
+        self.counts = opened.counts
         self.stats = stats
         self.progress = progress
         self.lowest = min(LOWEST_THRESHOLD, predictor.threshold)
@@ -154,16 +120,14 @@ class _Live:
         self.frames = NewestFrame(camera, paced=not self.fast)
         self.detector = DetectorThread(self.frames, predictor, floor=self.lowest, hand_over=self.fast)
         self.reviewer = Reviewer(Dataset(options.review_dataset), source=camera.name, predicted_by=str(model))
+        self.watch = CameraWatch(self.frames, progress)
+        self.notice = Notice()
         self.patience = PATIENCE_FRAMES / camera.fps
         self.frame: Frame | None = None
         self.paused = False
         self.held = False  # a pause has ended, or the camera is back, and no frame was shown since
-        self.lost_at: float | None = None
         self.told_at = 0.0
         self.cut_seconds = 0.0  # of the video: a pause is left out of it
-        self.message = ""
-        self.message_until = 0.0
-        self.messages = 0
         self.begun_at = 0.0
         self.ended = "source"
 
@@ -226,12 +190,14 @@ class _Live:
         return None if frame is None else (frame, self.detector.get(frame.index, patience=self.patience))
 
     def _show(self, frame: Frame, detection: Detection | None) -> None:
-        self._note_return()
+        self.held = self.watch.look() or self.held
+        missed = frame.index - (-1 if self.frame is None else self.frame.index) - 1
         if self.frame is not None and self.held:
-            missed = frame.index - self.frame.index - 1
             self.stats.resumed(frames=missed, seconds=frame.read_at - self.frame.read_at)
             self.cut_seconds += frame.seconds - self.frame.seconds - 1 / self.camera.fps
             self.held = False
+        else:
+            self.stats.frames_dropped += missed
         self.frame = frame
         if detection is not None and self.objects.learn(detection) and self.extras:
             self._let_extras_see(detection)
@@ -280,34 +246,17 @@ class _Live:
             extra.see(scene)
 
     def _watch_camera(self) -> None:
-        """Say when the camera is away, on the picture as well, which stands still meanwhile."""
+        """Note when the camera leaves or comes back; while it is away, say so on the picture, which stands still."""
+        self.held = self.watch.look() or self.held
         now = time.perf_counter()
-        if self.frames.lost and self.lost_at is None:
-            self.lost_at = now
-            self.stats.cameras_lost += 1
-            self.progress.say(f"{self.camera.name}: lost, trying again until it is back")
-        self._note_return()
         if self._trouble() and not self.paused and now - self.told_at >= _TELL_AGAIN_SECONDS:
             self.told_at = now
             self._show_again()
 
-    def _note_return(self) -> None:
-        if self.lost_at is not None and not self.frames.lost:
-            self.progress.say(f"{self.camera.name}: is back after {time.perf_counter() - self.lost_at:.0f} s")
-            self.lost_at = None
-            self.held = True
-
     def _trouble(self) -> str:
         """What is wrong with the camera just now."""
-        if self.lost_at is not None:
-            return "camera lost, trying again"
-        if self.frame is None or not self.camera.live:
-            return ""
-        silent_seconds = time.perf_counter() - self.frame.read_at
-        # With a slow model a picture with its own boxes may be as old as that, too.
-        if silent_seconds < _STALLED_SECONDS or self.paused or self.own_boxes:
-            return ""
-        return f"no picture for {silent_seconds:.0f} s"
+        # With a slow model a picture that waits for its own boxes may be old as well.
+        return self.watch.trouble(self.frame, late_is_normal=self.paused or self.own_boxes)
 
     def _obey(self) -> None:
         """Do what the person asked for."""
@@ -321,7 +270,7 @@ class _Live:
                 self._change(command)
         news = self.reviewer.news()
         if news is not None:
-            self._say(news)
+            self.notice.say(news)
         if self.paused and (commands or news):
             self._show_again()
 
@@ -348,12 +297,15 @@ class _Live:
     def _save(self) -> None:
         detection = self.objects.detection
         if detection is None:
-            self._say("nothing to save yet: the model is starting")
+            self.notice.say("nothing to save yet: the model is starting")
         elif self.options.blur and not self.options.keep_originals:
-            self._say("not saved: the photo would show what --blur covers (see --keep-originals)")
+            self.notice.say("not saved: the photo would show what --blur covers (see --keep-originals)")
         else:
-            # The frame that these boxes were found on, not the one on the screen, which may be a little newer.
-            self.reviewer.save(detection.frame.pixels, self.objects.as_found())
+            try:
+                # The frame that these boxes were found on, not the one on the screen, which may be a little newer.
+                self.reviewer.save(detection.frame.pixels, self.objects.as_found())
+            except UsageError as error:
+                self.notice.say(str(error))
 
     def _lag_ms(self) -> float | None:
         if self.frame is None or self.objects.detection is None:
@@ -361,19 +313,17 @@ class _Live:
         return max(0.0, self.frame.read_at - self.objects.detection.frame.read_at) * 1000
 
     def _numbers(self) -> Numbers:
-        index = -1 if self.frame is None else self.frame.index
         return Numbers(
             fps=self.stats.recent_fps,
             age_ms=self.stats.recent_age_ms,
             lag_ms=self._lag_ms(),
-            dropped=max(0, index - self.stats.frames_shown - self.stats.frames_paused),
+            dropped=self.stats.frames_dropped,
             threshold=self.objects.threshold,
         )
 
     def _state(self) -> LiveState:
         numbers = self._numbers()
         shown = () if self.frame is None else self.objects.at(self.frame.seconds)
-        said = self.message if time.perf_counter() < self.message_until else ""
         return LiveState(
             source=self.camera.name,
             model=str(self.model),
@@ -388,20 +338,15 @@ class _Live:
             hidden=self.objects.hidden,
             paused=self.paused,
             found=Counter(full_label(track.detected) for track in shown),
-            message=self._trouble() or said,
-            messages=self.messages,
+            message=self._trouble() or self.notice.text,
+            messages=self.notice.count,
             verdicts=verdict_labels(self.predictor),
             colors=self.colors,
         )
 
-    def _say(self, message: str) -> None:
-        self.messages += 1
-        self.message, self.message_until = message, time.perf_counter() + _MESSAGE_SECONDS
-
     def _message(self) -> str:
-        waiting = self.message if time.perf_counter() < self.message_until else ""
         paused = "paused, P goes on" if self.paused else ""
-        return " - ".join(part for part in (self._trouble(), paused, waiting) if part)
+        return " - ".join(part for part in (self._trouble(), paused, self.notice.text) if part)
 
     def _footer(self) -> str:
         return KEYS_HELP if self.paused or time.perf_counter() - self.begun_at < _HELP_SECONDS else ""
@@ -417,18 +362,9 @@ class _Live:
         stats = self.stats
         if self.held and self.frame is not None:
             stats.frames_paused += frames_read - self.frame.index - 1
-        problems = [str(problem) for problem in self.camera.problems] if isinstance(self.camera, FolderCamera) else []
-        for problem in problems:
+        left_out = tuple(self.camera.problems) if isinstance(self.camera, FolderCamera) else ()
+        for problem in left_out:
             self.progress.say(f"left out: {problem}")
-        problems += self.reviewer.problems
-        for extra in self.extras.values():
-            problems += extra.problems
-        if self.video is not None and saved is None:
-            problems.append(f"{self.video.path}: was not written, as there was no picture")
-        if self.video is not None and self.video.frames_left_out:
-            problems.append(
-                f"{self.video.path}: {self.video.frames_left_out} frames are missing, the encoder was too slow"
-            )
         if self.frames.error is not None:
             self.ended = "error"
         return LiveResult(
@@ -452,10 +388,21 @@ class _Live:
             boxes_lag_ms_p95=stats.lags.percentile(95),
             first_box_seconds=stats.first_box_seconds,
             objects_seen=self.objects.seen,
-            cameras_lost=stats.cameras_lost,
+            cameras_lost=self.watch.losses,
             extras=done,
             saved=saved,
             reviewed=tuple(self.reviewer.saved),
-            problems=tuple(problems),
+            problems=(*map(str, left_out), *self._problems(saved)),
+            left_out=left_out,
             error=self.frames.error,
         )
+
+    def _problems(self, saved: Path | None) -> Iterator[str]:
+        """What could not be written."""
+        yield from self.reviewer.problems
+        for extra in self.extras.values():
+            yield from extra.problems
+        if self.video is not None and saved is None:
+            yield f"{self.video.path}: was not written, as there was no picture"
+        if self.video is not None and self.video.frames_left_out:
+            yield f"{self.video.path}: {self.video.frames_left_out} frames are missing, the encoder was too slow"

@@ -3,76 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from thirtyfold.drawing import Color
 from thirtyfold.errors import UsageError
 from thirtyfold.live.extras.places import parse_places
-from thirtyfold.live.web.options import check_address
+from thirtyfold.live.web.options import PageOptions
+from thirtyfold.option import option
 from thirtyfold.predict.forms import AUTO
-from thirtyfold.predict.segment_options import OPACITY, check_opacity
+from thirtyfold.predict.label_colors import parse_colors
+from thirtyfold.predict.segment_options import OPACITY, OPACITY_HELP, check_opacity
+from thirtyfold.workspace import DEFAULT_DATASET
 
 VIEWS = ("auto", "window", "web", "none")
 BROWSER = "browser"
 """The source that is each viewer's own camera."""
-DEFAULT_PORT = 8765
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LiveOptions:
-    """``source`` as for capture. ``threshold`` is ``None`` for the model's own, ``form`` is which of a run's
-    forms runs (``predict/forms.py``).
-
-    ``view`` is ``window``, ``web``, ``none``, or ``auto``: a window where there is a screen, else
-    ``web``. ``save`` is a video file to write the drawn picture to; ``review_dataset`` is the
-    dataset folder that the C key saves frames to.
-
-    ``fast`` reads a file as fast as the model goes, every frame. ``track``: boxes are steadied and objects have
-    identities. ``then`` is a second model (as ``open_detector`` takes it) for each object found, ``colors`` are RGB
-    by label where the usual ones are not wanted, ``opacity`` is that of filled outlines. ``blur`` makes objects
-    unrecognisable on every picture that leaves the program; ``keep_originals`` allows the C key and ``crops``
-    nevertheless. ``crops`` is a folder for cut-outs, ``count`` a CSV file, with ``zones`` and ``lines`` like
-    ``door=0.1,0.2,0.5,0.9``. ``on_detect`` is a program and its arguments, started every ``on_detect_every`` seconds
-    at most.
-
-    For ``web``: the address to listen at (``port`` is ``None`` for 8765 or, if that is taken, any
-    free one), other names that this machine is reached by, and the certificate and its key for https.
+class LiveOptions(PageOptions):
+    """``threshold`` is ``None`` for the model's own. ``view`` is ``auto`` for a window where there is a screen, else
+    ``web``. ``then`` is a second model as ``open_detector`` takes it, ``colors`` are RGB by label. ``count`` is a CSV
+    file with ``zones`` and ``lines``. ``on_detect`` is a program and its arguments.
     """
 
-    source: str = "0"
-    threshold: float | None = None
-    form: str = AUTO
-    view: str = "auto"
-    save: Path | None = None
-    max_seconds: float | None = None
-    review_dataset: Path = Path("datasets/faces")
-    fast: bool = False
-    track: bool = True
-    then: Path | str | None = None
-    colors: Mapping[str, Color] = field(default_factory=dict, hash=False)
-    opacity: float = OPACITY
-    blur: bool = False
-    keep_originals: bool = False
-    crops: Path | None = None
-    crops_limit: int = 1000
-    count: Path | None = None
-    zones: tuple[str, ...] = ()
-    lines: tuple[str, ...] = ()
-    on_detect: str | None = None
-    on_detect_every: float = 10.0
-    host: str = "127.0.0.1"
-    port: int | None = None
-    names: tuple[str, ...] = ()
-    certificate: Path | None = None
-    certificate_key: Path | None = None
+    source: str = option(
+        "0", help="Camera number, video file, folder, stream URL, `demo`, or `browser` (the viewer's own)."
+    )
+    threshold: float | None = option(None, help="Show from this score. [default: the model's own]")
+    form: str = option(AUTO, help="Which of a run's forms: `float`, `int8`, or `auto`, what the training chose.")
+    view: str = option("auto", help="`window`, `web` (a page), `none`, or `auto`.")
+    save: Path | None = option(None, help="Write the drawn picture into this video file.")
+    max_seconds: float | None = option(None, help="Stop after so many seconds.")
+    fast: bool = option(False, help="A file as fast as the model goes, every frame.")
+    track: bool = option(True, flag="--track/--no-track", help="Steady the boxes and tell objects apart.")
+    then: Path | str | None = option(
+        None,
+        typed=str | None,
+        help="A second model that looks at each found object: a run, a dataset's name, or `people`.",
+    )
+    colors: Mapping[str, Color] = option(
+        {},
+        parse=parse_colors,
+        help="Colours of labels, like with_mask=green,no_mask=#ce222b. [default: by their names]",
+    )
+    opacity: float = option(OPACITY, help=OPACITY_HELP)
+    blur: bool = option(False, help="Make found objects unrecognisable.")
+    keep_originals: bool = option(False, help="With --blur: C and --crops save what it covers.")
+    crops: Path | None = option(None, help="Cut out each object, once a second, into this folder.")
+    crops_limit: int = option(1000, help="At most so many cut-outs.")
+    count: Path | None = option(None, help="Count objects, a line a second, into this CSV file.")
+    zones: tuple[str, ...] = option(
+        (), flag="--zone", many=True, help="Count in here: door=0.1,0.2,0.5,0.9 (shares, or pixels)."
+    )
+    lines: tuple[str, ...] = option((), flag="--line", many=True, help="Count who crosses: gate=0.5,0,0.5,1.")
+    on_detect: str | None = option(None, help="Start this program when something is found.")
+    on_detect_every: float = option(10.0, help="At most once in so many seconds.")
+    review_dataset: Path = option(DEFAULT_DATASET, flag="--review", help="The dataset that the C key saves frames to.")
 
     def __post_init__(self) -> None:
         if self.view not in VIEWS:
             raise UsageError(f"--view {self.view}: one of {', '.join(VIEWS)} was expected")
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise UsageError(f"--threshold {self.threshold}: a score between 0 and 1 was expected")
-        if self.max_seconds is not None and self.max_seconds <= 0:
+        if self.max_seconds is not None and not self.max_seconds > 0:  # `nan` is refused as well
             raise UsageError(f"--max-seconds {self.max_seconds}: more than 0 was expected")
         check_opacity(self.opacity)
         self._check_extras()
@@ -81,7 +76,7 @@ class LiveOptions:
     def _check_extras(self) -> None:
         if self.crops_limit < 1:
             raise UsageError(f"--crops-limit {self.crops_limit}: 1 or more was expected")
-        if self.on_detect_every < 0:
+        if not self.on_detect_every >= 0:
             raise UsageError(f"--on-detect-every {self.on_detect_every}: seconds, 0 or more, were expected")
         if (self.zones or self.lines) and self.count is None:
             raise UsageError("--zone, --line: are counted into a table; give its name, like --count counts.csv")
@@ -105,7 +100,7 @@ class LiveOptions:
                 raise UsageError(f"{name}: is not for the viewers' own cameras (`--source {BROWSER}`); leave it out")
 
     def _check_web(self) -> None:
-        check_address(self)
+        PageOptions.__post_init__(self)  # super() fails in slotted dataclasses before 3.14
         if self.source != BROWSER:
             return
         if self.view not in ("auto", "web"):

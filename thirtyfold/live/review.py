@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -12,10 +11,13 @@ from thirtyfold import files
 from thirtyfold.capture import records
 from thirtyfold.capture.quality import measure
 from thirtyfold.datasets import labelme_json, machine_made
-from thirtyfold.errors import ThirtyfoldError
+from thirtyfold.errors import ThirtyfoldError, UsageError
 from thirtyfold.images import Pixels, encode_jpeg
 from thirtyfold.sample import Annotation
 from thirtyfold.workspace import Dataset
+
+# Frames that wait for the disk, each with all its pixels: more are refused rather than fill the memory.
+_MOST_WAITING = 16
 
 
 class Reviewer:
@@ -31,7 +33,12 @@ class Reviewer:
         self._waiting: list[Future[Path]] = []
 
     def save(self, pixels: Pixels, annotations: Sequence[Annotation]) -> None:
-        """Save RGB ``pixels`` with these predictions; what came of it is told by :meth:`news`."""
+        """Save RGB ``pixels`` with these predictions; :meth:`news` says what came of it.
+
+        Raises :class:`UsageError` where too many frames are still waiting to be written.
+        """
+        if sum(not future.done() for future in tuple(self._waiting)) >= _MOST_WAITING:
+            raise UsageError(f"not saved: {_MOST_WAITING} frames are still being written; try again in a moment")
         self._waiting.append(
             self._pool.submit(
                 save_for_review,
@@ -45,7 +52,7 @@ class Reviewer:
         )
 
     def news(self) -> str | None:
-        """A line about each frame that was saved, or could not be, since the last time."""
+        """What came of the frames that were saved since the last time: a line about the last of them."""
         line = None
         for future in [future for future in self._waiting if future.done()]:
             self._waiting.remove(future)
@@ -82,7 +89,7 @@ def save_for_review(
     The session is ``review-`` and the day. The labels are marked as machine-made and boxes keep
     their ``score`` until a person has looked at them in ``annotate``. The photo's name is new,
     whatever is there. Raises :class:`UsageError` while another command holds the dataset,
-    :class:`DataError` if the disk is full.
+    :class:`DataError` if the disk is full; then neither photo nor labels are left.
     """
     jpeg = encode_jpeg(pixels)
     height, width = pixels.shape[:2]
@@ -94,12 +101,17 @@ def save_for_review(
             image_path=name,
             width=width,
             height=height,
-            annotations=tuple(_rounded(annotation) for annotation in annotations),
+            annotations=tuple(annotations),
         )
         label_file = machine_made.marked(label_file, predicted_by=predicted_by, source=source)
         # The labels first: a photo alone would count as unlabelled, and its boxes would be lost.
-        labelme_json.write(image_path.with_suffix(".json"), label_file)
-        files.write_bytes(image_path, jpeg)
+        label_path = image_path.with_suffix(".json")
+        labelme_json.write(label_path, label_file)
+        try:
+            files.write_bytes(image_path, jpeg)
+        except ThirtyfoldError:
+            label_path.unlink(missing_ok=True)
+            raise
         records.append(
             dataset,
             records.photo_row(
@@ -113,8 +125,3 @@ def save_for_review(
             ),
         )
     return image_path
-
-
-def _rounded(annotation: Annotation) -> Annotation:
-    score = None if annotation.score is None else round(annotation.score, 4)
-    return replace(annotation, points=tuple((round(x, 2), round(y, 2)) for x, y in annotation.points), score=score)

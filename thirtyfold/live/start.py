@@ -6,8 +6,9 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 from types import FrameType
 
@@ -20,6 +21,7 @@ from thirtyfold.live.extras.crops import Crops
 from thirtyfold.live.extras.places import parse_places
 from thirtyfold.live.extras.scene import Extra
 from thirtyfold.live.options import BROWSER, LiveOptions
+from thirtyfold.live.video import VideoFile
 from thirtyfold.live.view import NoView, View
 from thirtyfold.predict.chain import MAX_OBJECTS, Chain
 from thirtyfold.predict.detectors import Detector, Model, open_detector
@@ -27,6 +29,55 @@ from thirtyfold.predict.recognizer import open_second
 from thirtyfold.progress import Progress
 
 _POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What a run works with, all of it ready. ``counts`` is the one of ``extras`` that is drawn on the picture.
+
+    ``waited_seconds`` is how long nobody had opened the page.
+    """
+
+    view: View
+    camera: Camera
+    predictor: Detector
+    video: VideoFile | None
+    extras: Mapping[str, Extra]
+    counts: Counts | None
+    waited_seconds: float
+
+
+def open_all(
+    options: LiveOptions,
+    *,
+    open_source: Callable[[str], Camera],
+    open_window: Callable[[str], View],
+    load_model: Callable[[], Detector],
+    progress: Progress,
+) -> Opened:
+    """Open everything, or close again what was open when something could not be. Raises as ``run_live`` does."""
+    with contextlib.ExitStack() as open_now:
+        view = open_view(options, open_window, progress)
+        open_now.callback(view.close)
+        camera, predictor = open_both(lambda: open_source(options.source), load_model)
+        open_now.callback(camera.close)
+        video = VideoFile(options.save, fps=camera.fps) if options.save is not None else None
+        if video is not None:
+            open_now.callback(video.close)
+        extras, counts = open_extras(options)
+        for extra in extras.values():
+            open_now.callback(extra.close)
+        waited_seconds = wait_for_a_visit(view, camera, options, progress)
+        open_now.pop_all()
+    return Opened(
+        view=view,
+        camera=camera,
+        predictor=predictor,
+        video=video,
+        extras=extras,
+        counts=counts,
+        waited_seconds=waited_seconds,
+    )
 
 
 def open_patient_camera(source: str) -> Camera:

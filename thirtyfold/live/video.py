@@ -28,8 +28,8 @@ class VideoFile:
 
     The file has a fixed rate, so frames that are missing (dropped, or a camera that slowed
     down in the dark) are filled with the one before. It is written under a temporary name
-    and gets its own when it is whole. ``frames_left_out`` counts what the encoder was too
-    slow for.
+    and renamed to ``path`` when it is whole; to ``out-2.mp4``, where another program took
+    ``out.mp4`` meanwhile. ``frames_left_out`` counts what the encoder was too slow for.
     """
 
     def __init__(self, path: Path, *, fps: float) -> None:
@@ -56,6 +56,7 @@ class VideoFile:
         self._error: BaseException | None = None
         self._written = 0
         self._closed = False
+        self._saved: Path | None = None
         self._queue: queue.Queue[tuple[Pixels, float] | None] = queue.Queue(_WAITING_FRAMES)
         self._thread = threading.Thread(target=self._run, name="encode", daemon=True)
         self._thread.start()
@@ -82,7 +83,7 @@ class VideoFile:
         Raises :class:`DataError` if it could not be written whole (a full disk).
         """
         if self._closed:
-            return self.path if self._written else None
+            return self._saved
         self._closed = True
         self._queue.put(None)
         self._thread.join()
@@ -92,20 +93,27 @@ class VideoFile:
             if not self._written:
                 return None
             self._check_whole()
-            # A hard link refuses a name that was taken meanwhile; not every file system has them.
-            try:
-                os.link(self._temporary, self.path)
-            except FileExistsError as error:
-                raise UsageError(
-                    f"--save {self.path}: was made by another program meanwhile; nothing is lost"
-                ) from error
-            except OSError:
-                self._temporary.replace(self.path)
+            self._saved = self._named()
         except OSError as error:
             raise files.writing_failed(self.path, error) from error
         finally:
             self._temporary.unlink(missing_ok=True)
-        return self.path
+        return self._saved
+
+    def _named(self) -> Path:
+        """Give the whole file its name, or the next free one: neither it nor another file is lost."""
+        path, number = self.path, 1
+        while True:
+            try:
+                # A hard link refuses a name that is taken; not every file system has them.
+                os.link(self._temporary, path)
+                return path
+            except OSError as error:
+                if not isinstance(error, FileExistsError) and not path.exists():
+                    self._temporary.replace(path)
+                    return path
+            number += 1
+            path = self.path.with_name(f"{self.path.stem}-{number}{self.path.suffix}")
 
     def _trial(self) -> None:
         try:

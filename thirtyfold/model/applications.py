@@ -1,4 +1,4 @@
-"""Backbones of ``keras.applications`` that nothing here knows more of than their name.
+"""Backbones of ``keras.applications`` of which only the name, the preprocessing and the smallest input are known here.
 
 They give one vector a photo; heads that look at places need the taps of ``backbones.py``. No Keras is imported to
 know the names. https://keras.io/api/applications
@@ -6,13 +6,16 @@ know the names. https://keras.io/api/applications
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from thirtyfold.errors import NotInstalledError, UsageError
+from thirtyfold.files import writing_failed
 
 if TYPE_CHECKING:
     from thirtyfold.progress import Progress
@@ -77,7 +80,7 @@ def fetch_imagenet(name: str, alpha: float, folder: Path, progress: Progress) ->
     """A file of ImageNet's weights of an application in ``folder``, fetched by Keras if it is not there.
 
     Keras keeps its own download beside it, and looks at its hash. Raises :class:`NotInstalledError` without a network,
-    :class:`UsageError` for a width that was never published.
+    :class:`UsageError` for a width that was never published, and as :func:`thirtyfold.files.write_bytes`.
     """
     width = f"_{float(alpha)}" if APPLICATIONS[name].alpha else ""
     path = folder / f"thirtyfold_{name}{width}_no_top.weights.h5"
@@ -98,9 +101,15 @@ def fetch_imagenet(name: str, alpha: float, folder: Path, progress: Progress) ->
     bare = APPLICATIONS[name].build(None, alpha)
     # Keras adds a layer without weights to some of them (EfficientNet) when it loads these.
     bare.set_weights(published.get_weights())
-    part = path.with_name(f".{path.name}")
-    bare.save_weights(part)
-    part.replace(path)
+    part = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        bare.save_weights(part)
+        part.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise writing_failed(path, error) from error
     return path
 
 

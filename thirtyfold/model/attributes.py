@@ -32,20 +32,23 @@ _SMALLEST_SPREAD = 1e-6
 _HUBER_DELTA = 1.0
 
 
-def settle(options: TrainOptions, samples: Sequence[Sample]) -> TrainOptions:
+def resolve_options(options: TrainOptions, samples: Sequence[Sample], classes: Sequence[str]) -> TrainOptions:
     """The options with the mean and the spread of the train photos' numbers, and with what kind each head is.
 
     Of fewer photos, to be judged on, the same column could look like classes.
     """
+    heads = heads_of(classes)
     scales = []
     for name in sorted({name for sample in samples for name in sample.values}):
         values = [sample.values[name] for sample in samples if name in sample.values]
         scales.append((name, float(np.mean(values)), max(float(np.std(values)), _SMALLEST_SPREAD)))
+    numbers = {name for name, _, _ in scales} | {head.name for head in heads if not head.classes}
     chosen = {pair[0] for sample in samples for tag in sample.tags if (pair := head_and_value(tag))}
+    chosen |= {head.name for head in heads if head.classes}
     return replace(
         options,
         number_scales=tuple(scales),
-        number_heads=tuple(name for name, _, _ in scales),
+        number_heads=tuple(sorted(numbers)),
         class_heads=tuple(sorted(chosen)),
     )
 

@@ -62,15 +62,18 @@ class Preprocessing(layers.Layer):  # type: ignore[misc]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backbone:
-    """``build(size, alpha)`` gives a headless model without weights; ``taps``, of those that can look at places, are
-    the layers whose outputs have strides 8, 16 and 32: a side of ``size / stride`` cells, and what a cell sees most of
-    lies in that cell. ``preprocessing`` is a mode of :class:`Preprocessing`.
-    ``rate`` is the highest learning rate at which the whole of it trains from nothing: VGG16 has no
-    batch normalization and dies at more. ``int8`` is the form of whole numbers that suits it:
-    depthwise convolutions gain only from ``full`` (activations, too), the others most from ``dynamic``.
-    ``fine_tap`` is a tap at stride 4, for small objects, ``half_tap`` one at stride 2, for exact borders.
-    Where a tap follows cheaply from a layer of far fewer
-    channels, ``cuts`` names that layer: it is what is stored. The block after ``top_after`` is what fine-tuning trains.
+    """``build(size, alpha)`` gives a headless model without weights. ``preprocessing`` is a mode of
+    :class:`Preprocessing`.
+
+    ``taps``, of those that can look at places, are the layers whose outputs have strides 8, 16 and 32: a side of
+    ``size / stride`` cells, and what a cell sees most of lies in that cell. ``fine_tap`` is a tap at stride 4, for
+    small objects, ``half_tap`` one at stride 2, for exact borders. Where a tap follows cheaply from a layer of far
+    fewer channels, ``cuts`` names that layer: it is what is stored. The block after ``top_after`` is what fine-tuning
+    trains.
+
+    ``rate`` is the highest learning rate at which the whole of it trains from nothing: VGG16 has no batch normalization
+    and diverges at more. ``int8`` is the form of whole numbers that suits it: depthwise convolutions gain only from
+    ``full`` (activations, too), the others most from ``dynamic``.
     """
 
     build: Callable[[int, float], Any]
@@ -260,6 +263,13 @@ def batch_norm(name: str) -> Any:
     return layers.BatchNormalization(momentum=_MOMENTUM, name=name)
 
 
+def conv_block(x: Any, filters: int, kernel: int, name: str) -> Any:
+    """A convolution, batch normalization and ReLU."""
+    x = layers.Conv2D(filters, kernel, padding="same", use_bias=False, name=name)(x)
+    x = batch_norm(f"{name}_bn")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
 def with_quick_norms(backbone: Any) -> Any:
     """The same backbone, its batch normalizations as :func:`batch_norm`. Loaded weights are none the worse."""
     for layer in backbone.layers:
@@ -268,7 +278,7 @@ def with_quick_norms(backbone: Any) -> Any:
     return backbone
 
 
-def feature_maps(backbone: Any, taps: tuple[str, ...]) -> Any:
+def feature_maps(backbone: Any, taps: Sequence[str]) -> Any:
     """A model from the backbone's input to the outputs of ``taps``."""
     return keras.Model(backbone.input, [backbone.get_layer(name).output for name in taps], name=backbone.name)
 

@@ -13,7 +13,7 @@ from typing import Any
 from thirtyfold.model.metrics.intervals import bootstrap_figures
 from thirtyfold.predict.chain import Verdict, verdict_of
 from thirtyfold.predict.matching import match
-from thirtyfold.sample import Annotation, Sample
+from thirtyfold.sample import Annotation, Sample, box_area
 
 # From this overlap on a box means that object. Not 0.5: what is asked is whether the second model got to see the
 # object, and every finder draws its boxes around another part of a face.
@@ -65,7 +65,9 @@ def fates_of(sample: Sample, found: Sequence[Annotation], class_of_label: Mappin
     ``class_of_label`` says which class of the second model a label means; ``None``: it is left out, so that neither
     missing it nor finding it counts.
     """
-    truths = [shape for shape in sample.annotations or () if _has_area(shape) and shape.label in class_of_label]
+    truths = [
+        shape for shape in sample.annotations or () if box_area(shape.box_xyxy) > 0 and shape.label in class_of_label
+    ]
     one_kind = [replace(shape, label="") for shape in truths], [replace(box, label="") for box in found]
     met = {truth: box for truth, box, overlap in match(*one_kind) if overlap >= SAME_OBJECT_IOU}
     fates = []
@@ -175,7 +177,9 @@ def _intervals(photos: Sequence[PhotoFates]) -> Any:
                 "false_boxes_per_photo": (weights @ false) / weights.sum(axis=1),
             }
 
-    return bootstrap_figures([photo.sample.session for photo in photos], figures)
+    # As in `metrics.intervals.bootstrap`: a rate has no upper limit of 1.
+    rates = ("false_boxes_per_photo",) if false.any() else ()
+    return bootstrap_figures([photo.sample.session for photo in photos], figures, no_shares=rates)
 
 
 def _answer(fate: Fate) -> str:
@@ -186,8 +190,3 @@ def _answer(fate: Fate) -> str:
 
 def _share(part: int, whole: int) -> float | None:
     return round(part / whole, 6) if whole else None
-
-
-def _has_area(shape: Annotation) -> bool:
-    left, top, right, bottom = shape.box_xyxy
-    return right > left and bottom > top

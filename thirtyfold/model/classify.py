@@ -18,7 +18,7 @@ from keras import layers, ops
 
 from thirtyfold.datasets.whole_photo import class_counts, class_of
 from thirtyfold.errors import UsageError
-from thirtyfold.model.backbones import Preprocessing, backbone_of, last_block_after, layers_after, on_stored
+from thirtyfold.model.backbones import Preprocessing, as_list, backbone_of, last_block_after, layers_after, on_stored
 from thirtyfold.model.devices import over_all_devices
 from thirtyfold.model.options import TrainOptions
 from thirtyfold.model.tasks import Network
@@ -35,12 +35,12 @@ _HEAVIEST = 100.0
 _SMALLEST = 1e-7
 
 
-def settle(options: TrainOptions, samples: Sequence[Sample]) -> TrainOptions:
+def resolve_options(options: TrainOptions, samples: Sequence[Sample], classes: Sequence[str]) -> TrainOptions:
     """``--class-weights auto`` as numbers, in the order of the classes."""
     if options.class_weights != "auto":
         return options
     counts = class_counts(samples)
-    weights = class_weights([counts.get(name, 0) for name in options.labels or counts])
+    weights = class_weights([counts.get(name, 0) for name in classes])
     return replace(options, class_weights=",".join(f"{weight:.6g}" for weight in weights))
 
 
@@ -93,7 +93,7 @@ def pooled_network(options: TrainOptions, heads: Any) -> Network:
     pixels = Preprocessing(entry.preprocessing, whiten=whiten, name="preprocessing")(image)
     cut = [top_after] if tuned else []
     maps = keras.Model(backbone.input, [backbone.get_layer(name).output for name in (*cut, last)])(pixels)
-    *cuts, top = maps if isinstance(maps, list | tuple) else [maps]
+    *cuts, top = as_list(maps)
     pool = layers.GlobalAveragePooling2D(name=POOLED)
     vector = pool(top)
     of_map = keras.Input(top.shape[1:], name="map")

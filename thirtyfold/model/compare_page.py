@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from thirtyfold import files
-from thirtyfold.model.compare import Comparison, Line
+from thirtyfold.model.comparison import Comparison, Line
 from thirtyfold.model.exams.base import Exam
-from thirtyfold.model.study_page import StudyPage, study_html
+from thirtyfold.model.report.page import Page, Plot, Statement, Table, page_html
 
 _COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 _MARKERS = "osD^vP*"
@@ -21,7 +21,8 @@ def write_comparison(comparison: Comparison) -> None:
     folder = comparison.folder
     rows = [line.to_dict() for line in comparison.lines]
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, fieldnames=list(rows[0]), restval="", lineterminator="\n")
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(buffer, fieldnames=columns, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     files.write_text(folder / "compare.csv", buffer.getvalue())
@@ -34,43 +35,58 @@ def write_comparison(comparison: Comparison) -> None:
     named = figure[0].upper() + figure[1:]
     answer, note = _answer(exam), f"{exam.quality_note}, " if exam.quality_note else ""
     beside = f"{exam.beside[1]} on the test photos, the mean over seeds. " if exam.beside else ""
-    page = StudyPage(
+    quality = Plot(
+        name="curves",
+        title="Quality against time",
+        caption=f"{named} on the {shown} photos, mean over seeds with its 95 % interval, over the milliseconds a photo "
+        f"takes from pixels to {answer} on this machine.",
+        png=picture,
+    )
+    page = Page(
         title=f"{len(comparison.lines)} backbones compared",
         lead=(
             f"Each trained on the same {photos['train']} photos and their {photos['copies']} copies, judged on the "
             f"same {photos['val']} validation and {photos['test']} test photos. Ranked by the validation photos."
         ),
-        statements=comparison.statements,
-        warnings=[f"{name} was left out. {why}" for name, why in comparison.left_out.items()],
-        plot_png=picture,
-        plot_title="Quality against time",
-        plot_caption=(
-            f"{named} on the {shown} photos, mean over seeds with its 95 % interval, over the milliseconds a photo "
-            f"takes from pixels to {answer} on this machine."
-        ),
-        columns=comparison.columns(),
-        rows=[line.row() for line in comparison.lines],
-        table_note=(
-            f"{named} over seeds, {note}with its 95 % interval. {beside}Milliseconds a photo, pixels to {answer}, and "
-            "megabytes are of the form that runs. Training is the first one: it computes the features of the copies, "
-            "unless an earlier one already did; further seeds reuse them."
-        ),
-        plots=[
-            replace(plot, title=f"{plot.title}: {line.backbone}")
-            for line in comparison.lines
-            if line.best_figures
-            for plot in exam.study_plots(f"{line.backbone}, its best on validation, {shown} photos", line.best_figures)
+        statements=[
+            *(Statement(text=text) for text in comparison.statements),
+            *(Statement(text=text, warns=True) for text in comparison.missing()),
         ],
-        facts={
-            **comparison.machine,
-            **{
-                f"{line.backbone}, best on validation": f"{line.best_run} ({line.numbers}, trainings of "
-                f"{line.seconds_mean:.0f} s)"
-                for line in comparison.lines
-            },
-        },
+        tables=[
+            Table(
+                title="Figures",
+                columns=comparison.columns(),
+                rows=comparison.rows(),
+                note=f"{named} over seeds, {note}with its 95 % interval. {beside}Milliseconds a photo, pixels to "
+                f"{answer}, and megabytes are of the form that runs. Training is the first one: it computes the "
+                "features of the copies, unless an earlier one already did; further seeds reuse them.",
+            )
+        ],
+        plots=[quality, *_mistakes(comparison, shown)],
+        facts=[
+            ("Machine", comparison.machine),
+            (
+                "Best on validation",
+                {
+                    line.backbone: f"{line.best_run} ({line.numbers}, trainings of {line.seconds_mean:.0f} s)"
+                    for line in comparison.lines
+                },
+            ),
+        ],
     )
-    files.write_text(folder / "compare.html", study_html(page))
+    files.write_text(folder / "compare.html", page_html(page))
+
+
+def _mistakes(comparison: Comparison, shown: str) -> list[Plot]:
+    """What the best training of each backbone mistakes."""
+    return [
+        replace(plot, title=f"{plot.title}: {line.backbone}")
+        for line in comparison.lines
+        if line.best_figures
+        for plot in comparison.exam.study_plots(
+            f"{line.backbone}, its best on validation, {shown} photos", line.best_figures
+        )
+    ]
 
 
 def _answer(exam: Exam) -> str:

@@ -16,7 +16,7 @@ from thirtyfold.model.labelling.base import Labelling, load_labelling
 from thirtyfold.model.options import WITH_NEGATIVES, TrainOptions
 from thirtyfold.model.subset import take_share
 from thirtyfold.progress import Progress
-from thirtyfold.sample import Sample
+from thirtyfold.sample import Sample, box_area
 from thirtyfold.workspace import Dataset
 
 if TYPE_CHECKING:
@@ -169,4 +169,5 @@ def _read_copies(dataset: Dataset, split: Split, train: Sequence[Sample], progre
 
 
 def _several(train: Sequence[Sample]) -> bool:
-    return any(len(sample.annotations or ()) > 1 for sample in train)
+    """Whether a photo has several objects. A point or a line has no box to be found in, and is none."""
+    return any(sum(box_area(shape.box_xyxy) > 0 for shape in sample.annotations or ()) > 1 for sample in train)

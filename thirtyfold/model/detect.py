@@ -17,15 +17,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from thirtyfold.model.backbones import (
-    BACKBONES,
-    Preprocessing,
-    as_list,
-    batch_norm,
-    feature_maps,
-    layers_after,
-    on_stored,
-)
+from thirtyfold.model.backbones import BACKBONES, conv_block
 from thirtyfold.model.inputs import letterboxed_box
 from thirtyfold.model.losses import (
     ciou_loss,
@@ -37,9 +29,10 @@ from thirtyfold.model.losses import (
     presence_loss,
     relative_localization_loss,
 )
+from thirtyfold.model.map_network import network_on_maps
 from thirtyfold.model.options import TrainOptions
 from thirtyfold.model.tasks import Network
-from thirtyfold.sample import BoxXyxy, Sample
+from thirtyfold.sample import BoxXyxy, Sample, box_area
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,7 +74,7 @@ class Target:
     box_xyxy: BoxXyxy
 
 
-def settle(options: TrainOptions, samples: Sequence[Sample]) -> TrainOptions:
+def resolve_options(options: TrainOptions, samples: Sequence[Sample], classes: Sequence[str]) -> TrainOptions:
     """The options with ``stride`` chosen: the map's cells are half as wide as the small objects are, or narrower."""
     if options.heads == "global":
         return replace(options, stride=str(_USUAL))
@@ -106,31 +99,18 @@ def build(options: TrainOptions, classes: Sequence[str]) -> Network:
     """
     entry = BACKBONES[options.backbone]
     backbone = entry.build(options.size, options.alpha)
-    image = keras.Input((options.size, options.size, 3), dtype="uint8", name="image")
-    pixels = Preprocessing(entry.preprocessing, name="preprocessing")(image)
-    dense = options.heads == "dense"
-    taps = entry.taps_from(_stride(options)) if dense else (backbone.layers[-1].name,)
-    features = as_list(feature_maps(backbone, taps)(pixels))
-    inputs = [keras.Input(feature.shape[1:], name=f"features{level}") for level, feature in enumerate(features)]
-    if dense:
-        drop = _DROP if options.frozen_backbone else 0.0
-        scores, boxes = _dense_heads(inputs, len(classes), stride=_stride(options), drop=drop)
-    else:
-        scores, boxes = _global_heads(inputs[0], len(classes))
-    heads = keras.Model(inputs, {"scores": scores, "boxes": boxes}, name="heads")
-    stored = entry.stored_for(taps) if dense else taps
-    takes = tuple(range(stored.index(entry.top_after) + 1)) if entry.top_after in stored else ()
-    return Network(
-        model=keras.Model(image, heads(features), name=f"detect_{options.heads}"),
-        backbone=backbone,
-        trunk=keras.Model(image, feature_maps(backbone, stored)(pixels), name="trunk"),
-        heads=heads,
-        learner=on_stored(backbone, stored, taps, heads),
-        stored=stored,
-        tuner=on_stored(backbone, stored[: len(takes)], taps, heads) if takes else None,
-        tuner_takes=takes,
-        top_layers=layers_after(backbone, entry.top_after, taps) if takes else (),
-    )
+    dense, stride = options.heads == "dense", _stride(options)
+
+    def heads_on(maps: Sequence[Any]) -> dict[str, Any]:
+        if not dense:
+            scores, boxes = _global_heads(maps[0], len(classes))
+        else:
+            drop = _DROP if options.frozen_backbone else 0.0
+            scores, boxes = _dense_heads(maps, len(classes), stride=stride, drop=drop)
+        return {"scores": scores, "boxes": boxes}
+
+    taps = entry.taps_from(stride) if dense else (backbone.layers[-1].name,)
+    return network_on_maps(entry, backbone, taps, heads_on, size=options.size, name=f"detect_{options.heads}")
 
 
 def _stride(options: TrainOptions) -> int:
@@ -157,27 +137,21 @@ def _dense_heads(maps: Sequence[Any], class_count: int, *, stride: int, drop: fl
         # At stride 4 a map has four times the cells: half the channels keep it payable.
         width = _WIDTH // 2 if stride == _FINEST and level == 0 else _WIDTH
         thinned = layers.SpatialDropout2D(drop, name=f"drop{level}")(features)
-        lateral = _block(thinned, width, 1, f"lateral{level}")
+        lateral = conv_block(thinned, width, 1, f"lateral{level}")
         if joined is not None:
             if joined.shape[-1] != width:
-                joined = _block(joined, width, 1, f"narrow{level}")
+                joined = conv_block(joined, width, 1, f"narrow{level}")
             joined = layers.UpSampling2D(2, interpolation="bilinear", name=f"up{level}")(joined)
             lateral = layers.Add(name=f"join{level}")([lateral, joined])
-        joined = lateral if level == len(maps) - 1 else _block(lateral, width, 3, f"smooth{level}")
-    shared = _block(joined, width, 3, "shared")
+        joined = lateral if level == len(maps) - 1 else conv_block(lateral, width, 3, f"smooth{level}")
+    shared = conv_block(joined, width, 3, "shared")
     # The bias makes a fresh head say "1 %": otherwise the empty cells drown the first steps (Lin et al., 2017).
     quiet = keras.initializers.Constant(-float(np.log(99.0)))
     scores = layers.Conv2D(class_count, 1, activation="sigmoid", bias_initializer=quiet, name="scores")(
-        _block(shared, width, 3, "class_conv")
+        conv_block(shared, width, 3, "class_conv")
     )
-    distances = layers.Conv2D(4, 1, name="distances")(_block(shared, width, 3, "box_conv"))
+    distances = layers.Conv2D(4, 1, name="distances")(conv_block(shared, width, 3, "box_conv"))
     return scores, BoxesFromDistances(name="boxes")(distances)
-
-
-def _block(x: Any, filters: int, kernel: int, name: str) -> Any:
-    x = layers.Conv2D(filters, kernel, padding="same", use_bias=False, name=name)(x)
-    x = batch_norm(f"{name}_bn")(x)
-    return layers.ReLU(name=f"{name}_relu")(x)
 
 
 def losses(options: TrainOptions, classes: Sequence[str]) -> tuple[dict[str, Any], dict[str, float]]:
@@ -211,7 +185,7 @@ def encode_sample(sample: Sample, options: TrainOptions, classes: Sequence[str])
         for annotation in sample.annotations or ()
     ]
     # A box wholly outside of its photo is clipped to nothing; there is nothing to see of it.
-    return encode([target for target in targets if _area(target.box_xyxy) > 0], options, len(classes))
+    return encode([target for target in targets if box_area(target.box_xyxy) > 0], options, len(classes))
 
 
 def encode(targets: Sequence[Target], options: TrainOptions, class_count: int) -> dict[str, NDArray[np.float32]]:
@@ -228,7 +202,7 @@ def encode_global(targets: Sequence[Target], class_count: int) -> dict[str, NDAr
     for target in targets:
         scores[target.class_index] = 1.0
     if targets:
-        largest = max(targets, key=lambda target: _area(target.box_xyxy))
+        largest = max(targets, key=lambda target: box_area(target.box_xyxy))
         boxes[:] = (*largest.box_xyxy, 1.0)
     return {"scores": scores, "boxes": boxes}
 
@@ -245,7 +219,7 @@ def encode_dense(targets: Sequence[Target], grid: int, class_count: int) -> dict
     highest = np.zeros((grid, grid), np.float32)
     owner = np.full((grid, grid), -1, np.int64)
     cell = (np.arange(grid, dtype=np.float32) + 0.5) / grid
-    ordered = sorted(targets, key=lambda target: -_area(target.box_xyxy))
+    ordered = sorted(targets, key=lambda target: -box_area(target.box_xyxy))
     for number, target in enumerate(ordered):
         left, top, right, bottom = target.box_xyxy
         cx, cy = (left + right) / 2, (top + bottom) / 2
@@ -280,8 +254,3 @@ def decoder(options: TrainOptions, classes: Sequence[str], *, many: bool) -> tup
     if options.heads == "global":
         return "global", {}
     return "dense", {"boxes": "many" if many else "one", "nms_iou": 0.5, "max_boxes": 100}
-
-
-def _area(box_xyxy: BoxXyxy) -> float:
-    left, top, right, bottom = box_xyxy
-    return (right - left) * (bottom - top)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -24,14 +24,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thirtyfold.errors import TrainingError, UsageError
+from thirtyfold.errors import UsageError
 from thirtyfold.model.cluster import place_in_cluster
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from thirtyfold.model.inputs import Batches
-    from thirtyfold.model.online import OnlineBatches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,123 +99,6 @@ class Devices:
             twin = keras.models.clone_model(learner, clone_function=copied, recursive=True)
         twin.set_weights(self.from_chief(learner.get_weights()))
         return twin
-
-    def fit(
-        self,
-        twin: Any,
-        losses: Mapping[str, Any],
-        loss_weights: Mapping[str, float],
-        make_batches: Callable[[int], Batches | OnlineBatches],
-        *,
-        epochs: int,
-        first_epoch: int,
-        callbacks: Sequence[Any],
-    ) -> None:
-        """As ``Model.fit`` of Keras, over all devices; ``make_batches(epoch)`` gives the batches from an epoch on.
-
-        A loop of our own: Keras 3's cannot take more than one machine (keras-team/keras#20585), and divides
-        a loss of one number by no device count. Each replica gets an equal part of a batch; where a batch does not
-        divide by their number the rest, fewer photos than there are replicas, is left out of that epoch.
-        """
-        if self.strategy is None:
-            twin.fit(
-                make_batches(first_epoch),
-                epochs=epochs,
-                initial_epoch=first_epoch,
-                shuffle=False,  # the batches have an order of their own every epoch
-                verbose=0,
-                callbacks=list(callbacks),
-            )
-            return
-        import keras
-        import tensorflow as tf
-
-        steps = self._steps(make_batches(first_epoch))
-        iterator = iter(self._shared_out(make_batches, first_epoch, steps))
-        names = list(losses)
-        optimizer = twin.optimizer
-
-        def learn(inputs: Any, targets: Any) -> Any:
-            with tf.GradientTape() as tape:
-                outputs = twin(inputs, training=True)
-                parts = [losses[name](targets[name], outputs[name]) for name in names]
-                total = tf.add_n([loss_weights[name] * part for name, part in zip(names, parts, strict=True)])
-                scaled = optimizer.scale_loss(total)
-            variables = twin.trainable_variables
-            context = tf.distribute.get_replica_context()
-            gradients = tape.gradient(scaled, [variable.value for variable in variables])
-            # Summed here, so that the optimizer clips what one device would clip; it adds them up once more.
-            summed = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-            optimizer.apply([gradient / self.replicas for gradient in summed], variables)
-            return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.stack([total, *parts]))
-
-        @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
-        def step(batch: Any) -> Any:
-            return self.strategy.experimental_local_results(self.strategy.run(learn, args=batch))[0]
-
-        clips = getattr(optimizer, "inner_optimizer", optimizer)  # where half precision's scaling is wrapped around it
-        if clips.clipnorm:
-            clips.clipnorm /= self.replicas
-        told = keras.callbacks.CallbackList(list(callbacks), model=twin, epochs=epochs, steps=steps)
-        twin.stop_training = False
-        told.on_train_begin()
-        titles = ["loss", *(f"{name}_loss" for name in names)]
-        try:
-            for epoch in range(first_epoch, epochs):
-                told.on_epoch_begin(epoch)
-                so_far = np.zeros(len(titles))
-                logs: dict[str, float] = {}
-                for number in range(steps):
-                    so_far += np.asarray(step(next(iterator)))
-                    logs = dict(zip(titles, so_far / (number + 1), strict=True))
-                    told.on_train_batch_end(number, logs)
-                told.on_epoch_end(epoch, logs)
-                if twin.stop_training:
-                    break
-        except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
-            raise TrainingError(
-                f"another machine of the {self.workers} stopped ({str(error).splitlines()[0][:120]}); run the same "
-                "command on all of them again, on the first with --resume latest"
-            ) from error
-        told.on_train_end(logs)
-
-    def _steps(self, batches: Batches | OnlineBatches) -> int:
-        """The steps of an epoch in which every replica has a photo. Raises :class:`UsageError` if there is none."""
-        steps = len(batches) - (_size(batches[len(batches) - 1]) < self.replicas)
-        if not steps:
-            raise UsageError(
-                f"--devices all: there are fewer photos than the {self.replicas} devices; take --devices one"
-            )
-        return steps
-
-    def _shared_out(self, make_batches: Callable[[int], Batches | OnlineBatches], first_epoch: int, steps: int) -> Any:
-        """A tf.distribute dataset without end: batch by batch, epoch after epoch, an equal part to every replica."""
-        import tensorflow as tf
-
-        def pipeline(context: Any) -> Any:
-            mine = context.num_replicas_in_sync // context.num_input_pipelines
-            first = context.input_pipeline_id * mine
-
-            def parts() -> Iterator[Any]:
-                epoch = first_epoch
-                while True:
-                    batches = make_batches(epoch)
-                    for step in range(steps):
-                        batch = batches[step]
-                        rows = _size(batch) // self.replicas
-                        for replica in range(first, first + mine):
-                            yield _rows(batch, replica * rows, (replica + 1) * rows)
-                    epoch += 1
-
-            signature = tf.nest.map_structure(
-                lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype),
-                _rows(make_batches(first_epoch)[0], 0, 1),
-            )
-            options = tf.data.Options()
-            options.autotune.enabled = False  # it stalls at the end of epochs (TensorFlow 2.21)
-            return tf.data.Dataset.from_generator(parts, output_signature=signature).with_options(options)
-
-        return self.strategy.distribute_datasets_from_function(pipeline)
 
     def share(self, twin: Any) -> None:
         """Give every machine the chief's weights and optimizer."""
@@ -324,19 +204,3 @@ def _output_layers(model: Any) -> set[str]:
         if not layer.weights:
             names |= {other.name for other in model.layers if other.output is layer.input}
     return names
-
-
-def _rows(value: Any, start: int, stop: int) -> Any:
-    """Rows ``start`` to ``stop`` of every array of a batch."""
-    if isinstance(value, list | tuple):
-        return tuple(_rows(item, start, stop) for item in value)
-    if isinstance(value, dict):
-        return {name: _rows(item, start, stop) for name, item in value.items()}
-    return value[start:stop]
-
-
-def _size(batch: Any) -> int:
-    first = batch
-    while isinstance(first, list | tuple | dict):
-        first = next(iter(first.values())) if isinstance(first, dict) else first[0]
-    return len(first)

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from thirtyfold.errors import FileDataError
-from thirtyfold.model.evaluate import Judged, best_threshold
+from thirtyfold.model.exams.base import PARTS
 from thirtyfold.model.judge import judge_photos
 from thirtyfold.model.metrics.coco import coco_figures
+from thirtyfold.model.metrics.detection import Judged, best_threshold
 from thirtyfold.model.metrics.labels import comparable, labels_in, only
 from thirtyfold.model.metrics.part import PartFigures, part_figures, scored_boxes
 from thirtyfold.model.metrics.reliability import Fitted, fit_calibration
@@ -17,8 +18,6 @@ from thirtyfold.predict.calibration import calibrate
 from thirtyfold.predict.runtime import Predictor
 from thirtyfold.progress import SILENT, Progress
 from thirtyfold.sample import Sample
-
-PARTS = ("val", "test")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from thirtyfold.errors import FileDataError, ThirtyfoldError
 from thirtyfold.predict.chain import MOST_MARGIN
 from thirtyfold.predict.detectors import YUNET, Detector, open_detector
 from thirtyfold.progress import Progress
-from thirtyfold.sample import BoxXyxy, Sample
+from thirtyfold.sample import BoxXyxy, Sample, box_area
 
 _MOST_PHOTOS = 120
 _SEED = 30
@@ -68,7 +68,7 @@ def face_margin(
             except FileDataError:
                 continue  # the training has said so already
             if boxes := [face.box_xyxy for face in finder(pixels)]:
-                margins.append(margin_around(max(boxes, key=_area), (pixels.shape[1], pixels.shape[0])))
+                margins.append(margin_around(max(boxes, key=box_area), (pixels.shape[1], pixels.shape[0])))
     if len(margins) < _ENOUGH * len(chosen):
         return None
     margin_share = round(statistics.median(margins), 3)
@@ -83,8 +83,3 @@ def margin_around(box_xyxy: BoxXyxy, image_wh: tuple[int, int]) -> float:
     across = (left + image_wh[0] - right) / (right - left)
     down = (top + image_wh[1] - bottom) / (bottom - top)
     return max(0.0, (across + down) / 4)
-
-
-def _area(box_xyxy: BoxXyxy) -> float:
-    left, top, right, bottom = box_xyxy
-    return (right - left) * (bottom - top)

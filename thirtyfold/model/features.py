@@ -65,14 +65,13 @@ class Cache:
     _used: set[str] = field(default_factory=set)
 
     def find(self, kind: str, key: Mapping[str, Any]) -> Entry | None:
-        """The entry of that kind and key; ``None`` if there is none. A broken one is removed."""
+        """The entry of that kind and key; ``None`` if there is none, or it is not as it was written."""
         folder = self._folder(kind, key)
         try:
             raw = json.loads((folder / _ENTRY).read_text(encoding="utf-8"))
             arrays = _checked(folder, raw, key)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            # Not there, or not as it was written.
-            shutil.rmtree(folder, ignore_errors=True)
+            # Not removed here: without the lock, another process may just have finished it.
             return None
         with contextlib.suppress(OSError):
             os.utime(folder / _ENTRY)  # used just now
@@ -101,8 +100,9 @@ class Cache:
             with FileLock(self.folder / f".{folder.name}.lock"):
                 if found := self.find(kind, key):
                     return found
-                self._make_room(about_bytes)
+                shutil.rmtree(folder, ignore_errors=True)  # a broken one
                 shutil.rmtree(part, ignore_errors=True)  # of a pass that was killed
+                self._make_room(about_bytes)
                 part.mkdir()
                 try:
                     facts = dict(make(part))
@@ -129,8 +129,9 @@ class Cache:
             if path.name.startswith(".part-") and not _is_held(self.folder / f".{path.name[6:]}.lock"):
                 shutil.rmtree(path, ignore_errors=True)
             elif (path / _ENTRY).is_file() and path.name not in self._used:
-                size = sum(item.stat().st_size for item in path.iterdir())
-                entries.append(((path / _ENTRY).stat().st_mtime_ns, path, size))
+                with contextlib.suppress(FileNotFoundError):  # another training has just removed it
+                    size = sum(item.stat().st_size for item in path.iterdir())
+                    entries.append(((path / _ENTRY).stat().st_mtime_ns, path, size))
         held = sum(size for _, _, size in entries)
         for _, path, size in sorted(entries):
             enough = about_bytes < shutil.disk_usage(self.folder).free

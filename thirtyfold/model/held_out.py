@@ -10,6 +10,7 @@ from typing import Any
 from thirtyfold.datasets.samples import read_sample, read_samples
 from thirtyfold.datasets.split import read_split
 from thirtyfold.errors import DataError, FileDataError, ModelError, UsageError
+from thirtyfold.model.evaluation_folder import run_name
 from thirtyfold.model.labelling.base import Labelling, labelling_options, load_labelling
 from thirtyfold.model.options import TrainOptions
 from thirtyfold.model.provenance import PHOTOS_NAME, Seen, file_hash, read_photos, shapes_hash, trained_on
@@ -94,12 +95,13 @@ def photos_of_dataset(
     *,
     part: str | None,
     learned: Collection[str],
-    run_name: str | None,
+    run: str | None,
     options: TrainOptions | None = None,
 ) -> HeldOut:
     """The labelled photos of any dataset, without those whose file's hash is among ``learned``.
 
-    ``options`` are those of the run, whose task says what a label is; without a run it is a drawn shape.
+    ``run`` is the name of the run to be judged, ``options`` are its own, whose task says what a label is; without them
+    it is a drawn shape.
 
     Raises :class:`DataError` if none is left, :class:`SplitError` for a part of a dataset without a split.
     """
@@ -121,16 +123,16 @@ def photos_of_dataset(
     if not kept:
         reasons = "; ".join(left_out) or "it holds no photos"
         raise DataError(f"{root}: no photo to judge on in {_NAMES[part]} ({reasons})")
-    statements = [f"Judged on {_NAMES[part]} of {Dataset(root).root.name}."]
+    statements = [f"Judged on {_NAMES[part]} of {root.name}."]
     warnings = [f"Left out: {reason}." for reason in left_out]
-    if run_name is not None:
-        warnings.insert(0, f"{root.name} is not what {run_name} was trained on: these are another dataset's photos.")
+    if run is not None:
+        warnings.insert(0, f"{root.name} is not what {run} was trained on: these are another dataset's photos.")
     return HeldOut(
         dataset=dataset,
         part=part,
         photos=tuple(kept),
         val=tuple(_usable(val, learned, labelling)[0]),
-        foreign=run_name is not None,
+        foreign=run is not None,
         statements=tuple(statements),
         warnings=tuple(warnings),
         problems=tuple(problems),
@@ -140,6 +142,21 @@ def photos_of_dataset(
 def learned_hashes(run_dir: Path, *, parts: Collection[str] = ("train", "val")) -> set[str]:
     """The hashes of the photos that a run has learned from (or was chosen on). Raises :class:`ModelError`."""
     return {photo.sha256 for photo in read_photos(run_dir).values() if photo.part in parts and photo.sha256}
+
+
+def learned_by(runs: Sequence[Path]) -> tuple[set[str], list[str]]:
+    """(the hashes of the photos that any of ``runs`` has learned from, a warning for each run that does not say)."""
+    learned: set[str] = set()
+    unknown = []
+    for run in runs:
+        if (run / PHOTOS_NAME).is_file():
+            learned |= learned_hashes(run)
+        else:
+            unknown.append(
+                f"{run_name(run)} does not say what it was trained on, so nobody knows whether it has learned from "
+                "these photos; if it has, its figures flatter."
+            )
+    return learned, unknown
 
 
 def _home(run_dir: Path) -> Path:

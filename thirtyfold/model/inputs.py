@@ -88,11 +88,8 @@ def load_squares(
     prepare: Sequence[str] = (),
 ) -> Part:
     """Every photo letterboxed and prepared, one array (photos, size, size, 3) uint8, from the cache or into it."""
-    import cv2
-
     steps = on_squares(prepare)
-    key: dict[str, Any] = {"pictures": pictures_key(samples, root), "size": size, "letterbox": _LETTERBOX}
-    key |= {"opencv": cv2.__version__, **({"prepare": list(steps)} if steps else {})}
+    key = _squares_key(samples, size, root) | ({"prepare": list(steps)} if steps else {})
 
     def make(folder: Path) -> Mapping[str, Any]:
         left_out: dict[int, FileDataError] = {}
@@ -129,7 +126,7 @@ def load_features(
     The same for every epoch and every later training, so it is computed once: with VGG16 the heads then learn
     from thousands of photos a second instead of a handful. From the cache or into it.
     """
-    key = {"pictures": pictures_key(samples, root), "size": size, "letterbox": _LETTERBOX, **trunk.key}
+    key = {**_squares_key(samples, size, root), **trunk.key}
     found = cache.find("features", key)
     if found is None:
         part = load_squares(samples, size, cache, root=root, progress=progress, label=label, prepare=trunk.prepare)
@@ -158,6 +155,14 @@ def store_features(trunk: Any, squares: NDArray[np.uint8], folder: Path, *, batc
             for stored, features in zip(maps, computed if isinstance(computed, list) else [computed], strict=True):
                 stored.append(np.clip(features, -limit, limit))
             bar.advance(len(part))
+
+
+def _squares_key(samples: Sequence[Sample], size: int, root: Path) -> dict[str, Any]:
+    """All that decides about the pixels of letterboxed photos."""
+    import cv2
+
+    pictures = pictures_key(samples, root)
+    return {"pictures": pictures, "size": size, "letterbox": _LETTERBOX, "opencv": cv2.__version__}
 
 
 def _square(sample: Sample, size: int, steps: Sequence[str]) -> Pixels | FileDataError:

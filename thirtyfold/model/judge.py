@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from thirtyfold.datasets.pixels import read_pixels
 from thirtyfold.errors import FileDataError
 from thirtyfold.images import letterbox_placement
-from thirtyfold.model.evaluate import Judged
+from thirtyfold.model.metrics.detection import Judged
 from thirtyfold.predict.artifact import Artifact
-from thirtyfold.predict.decoders import DECODERS, Placement
+from thirtyfold.predict.decoders import DECODERS, Outputs, Placement
 from thirtyfold.predict.detectors import Detector
 from thirtyfold.predict.runtime import Predictor
 from thirtyfold.progress import SILENT, Progress
@@ -32,17 +32,24 @@ def judge_arrays(
     """
     decode = DECODERS[artifact.decoder].decode
     judged = []
+    for outputs, sample in raw_outputs(model, arrays, samples, batch=batch):
+        found = decode(
+            outputs, artifact.classes, LOWEST_SCORE, artifact.decoder_options, placement_of(sample, artifact.size)
+        )
+        judged.append(Judged(sample=sample, predictions=found))
+    return judged
+
+
+def raw_outputs(
+    model: Any, arrays: Sequence[NDArray[Any]], samples: Sequence[Sample], *, batch: int
+) -> Iterator[tuple[Outputs, Sample]]:
+    """What a Keras model gives for each photo, (1, …) by name; ``arrays`` are its inputs, a row a photo."""
     for start in range(0, len(samples), batch):
         part = samples[start : start + batch]
         inputs = [array[start : start + len(part)] for array in arrays]
         outputs = model.predict_on_batch(inputs[0] if len(inputs) == 1 else inputs)
         for index, sample in enumerate(part):
-            single = {key: value[index : index + 1] for key, value in outputs.items()}
-            found = decode(
-                single, artifact.classes, LOWEST_SCORE, artifact.decoder_options, _placement(sample, artifact.size)
-            )
-            judged.append(Judged(sample=sample, predictions=found))
-    return judged
+            yield {name: value[index : index + 1] for name, value in outputs.items()}, sample
 
 
 def judge_photos(
@@ -75,6 +82,7 @@ def judge_photos(
     return judged
 
 
-def _placement(sample: Sample, size: int) -> Placement:
+def placement_of(sample: Sample, size: int) -> Placement:
+    """Where a photo lies in a model's input square of ``size`` pixels."""
     scale, offset_xy = letterbox_placement(sample.width, sample.height, size)
     return Placement(size=size, scale=scale, offset_xy=offset_xy, image_wh=(sample.width, sample.height))

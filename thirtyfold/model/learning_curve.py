@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from thirtyfold import files
 from thirtyfold.errors import DataError, UsageError
 from thirtyfold.model.exams.base import load_exam
 from thirtyfold.model.options import TrainOptions
@@ -23,7 +20,6 @@ SHARES = (0.10, 0.25, 0.50, 1.0)
 MORE_PHOTOS = 50
 # A forecast whose 90 % are further apart than this says nothing that anybody could plan by.
 _USELESS_WIDTH = 0.15
-_WORDS = {"test": "test", "val": "validation"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +70,11 @@ class LearningCurve:
     notes: tuple[str, ...]
     score: tuple[str, str] = ("mean_iou", "mean IoU")
 
+    @property
+    def judged_on(self) -> str:
+        """``part`` in words."""
+        return {"test": "test photos", "val": "validation photos"}[self.part]
+
     def to_dict(self) -> dict[str, Any]:
         forecast = self.forecast
         return {
@@ -102,7 +103,7 @@ class LearningCurve:
         }
 
     def columns(self) -> tuple[str, ...]:
-        return ("share", "photos", "sessions", f"{self.score[1]} on the {_WORDS[self.part]} photos")
+        return ("share", "photos", "sessions", f"{self.score[1]} on the {self.judged_on}")
 
     def rows(self) -> list[tuple[str, ...]]:
         return [point.row() for point in self.points]
@@ -126,6 +127,7 @@ def learning_curve(
     photos are what is judged on, the validation photos where there are none. An equal command goes on
     where an earlier one was stopped. Raises as ``train``.
     """
+    from thirtyfold.model.curve_page import write_curve  # it takes this module's types
     from thirtyfold.model.data import gather
     from thirtyfold.model.subset import FEWEST_SESSIONS, take_share
 
@@ -232,72 +234,3 @@ def _notes(by: str, part: str, sessions: int, fewest: int, leak_free: bool) -> t
     if not leak_free:
         notes.append("The split tears a session apart, so the scores flatter.")
     return tuple(notes)
-
-
-def write_curve(curve: LearningCurve) -> None:
-    """Write ``curve.json``, ``curve.csv``, ``curve.png`` and ``curve.html`` into the study's folder."""
-    from thirtyfold.model.machine import machine_facts
-    from thirtyfold.model.study_page import StudyPage, study_html
-
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(("share", "photos", "sessions", "seed", curve.score[0]))
-    for point in curve.points:
-        for number, score in enumerate(point.scores):
-            writer.writerow((point.share, round(point.photos, 1), round(point.sessions, 1), number, round(score, 6)))
-    files.write_text(curve.folder / "curve.csv", buffer.getvalue())
-    picture = curve_png(curve)
-    files.write_bytes(curve.folder / "curve.png", picture)
-    page = StudyPage(
-        title="How many photos are enough?",
-        lead=f"Trained on growing shares of the {curve.by}, judged on the same {curve.judged_photos} "
-        f"{_WORDS[curve.part]} photos.",
-        statements=[curve.forecast.sentence],
-        warnings=curve.notes,
-        plot_png=picture,
-        plot_title="Score over photos",
-        plot_caption="A dot a training. The band holds nine in ten of the curves that go through the dots.",
-        columns=curve.columns(),
-        rows=curve.rows(),
-        table_note="Photos without their copies; mean over the seeds, lowest and highest in brackets.",
-        facts=machine_facts(),
-    )
-    files.write_text(curve.folder / "curve.html", study_html(page))
-    files.write_json(curve.folder / "curve.json", curve.to_dict())
-
-
-def curve_png(curve: LearningCurve) -> bytes:
-    """The trainings, their means, and the band of the fitted curves up to :data:`MORE_PHOTOS` more photos."""
-    import numpy as np
-    from matplotlib.figure import Figure  # no pyplot: it would look for a screen
-
-    figure = Figure(figsize=(7.6, 4.2), layout="constrained")
-    axes = figure.subplots()
-    last = curve.points[-1].photos
-    if curve.law is not None:
-        photos = np.linspace(curve.points[0].photos, last + MORE_PHOTOS, 80)
-        low, middle, high = np.array([curve.law.score(count) for count in photos]).T
-        axes.fill_between(photos, low, high, color="#0072b2", alpha=0.15, linewidth=0, label="nine in ten curves")
-        axes.plot(photos, middle, color="#0072b2", linewidth=1.6, label="score = best − scale · photos^−exponent")
-        axes.axvspan(last, last + MORE_PHOTOS, color="#888888", alpha=0.08, linewidth=0)
-        axes.annotate(
-            f"{MORE_PHOTOS} more photos", (last + MORE_PHOTOS / 2, 0.02), xycoords=("data", "axes fraction"),
-            ha="center", fontsize=9, color="#555555",
-        )  # fmt: skip
-    for number, point in enumerate(curve.points):
-        axes.plot(
-            [point.photos] * len(point.scores), point.scores, "o", color="#d55e00", alpha=0.7, markersize=6,
-            label="a training" if number == 0 else None,
-        )  # fmt: skip
-    axes.plot(
-        [point.photos for point in curve.points], [point.mean for point in curve.points], "_", color="black",
-        markersize=18, markeredgewidth=2, label="mean",
-    )  # fmt: skip
-    axes.set(xlabel="photos trained on (without their copies)", ylabel=curve.score[1], xlim=(0, None))
-    low, high = axes.get_ylim()
-    axes.set_ylim(max(0.0, low), min(1.02, high))
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False, loc="lower right", fontsize=9)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120)
-    return buffer.getvalue()

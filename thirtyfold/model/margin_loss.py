@@ -53,7 +53,7 @@ class ClassCosines(layers.Layer):  # type: ignore[misc]
         return {**super().get_config(), "classes": self.classes}
 
 
-def angular_margin_loss(margin: float = MARGIN, scale: float = SCALE) -> Callable[[Any, Any], Any]:
+def angular_margin_loss(margin: float = MARGIN) -> Callable[[Any, Any], Any]:
     """Cross-entropy over cosines (batch, classes) of which the true one's angle was made larger by ``margin``.
 
     The targets are 1 for the class and 0 for the others; a row of zeros (a person who is not learned) costs nothing.
@@ -67,7 +67,7 @@ def angular_margin_loss(margin: float = MARGIN, scale: float = SCALE) -> Callabl
         # Beyond 180 degrees the cosine would rise again: from there on a straight line goes on falling (the authors'
         # own code does the same).
         harder = ops.where(cosines > math.cos(math.pi - margin), harder, cosines - margin * math.sin(margin))
-        logits = scale * (y_true * harder + (1.0 - y_true) * cosines)
+        logits = SCALE * (y_true * harder + (1.0 - y_true) * cosines)
         losses = -ops.sum(y_true * ops.log_softmax(logits, axis=-1), axis=-1)
         known = over_all_devices(ops.sum(y_true))
         return ops.sum(losses) / ops.maximum(known, 1.0)

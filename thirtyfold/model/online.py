@@ -49,7 +49,7 @@ class Augmenter(Protocol):
 class CopyMaker:
     """Makes ``factor`` copies of each photo in every epoch, in ``threads`` (default: one a core).
 
-    Keeps decoded photos for the next epoch, up to ``memory_bytes``.
+    Keeps decoded photos for the next epoch, up to ``memory_bytes``, until it is closed.
     """
 
     def __init__(
@@ -60,6 +60,11 @@ class CopyMaker:
         self._augmenter, self._room = augmenter, memory_bytes
         self._kept: dict[str, Pixels] = {}
         self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """End the threads and let the photos go."""
+        self.pool.shutdown(cancel_futures=True)
+        self._kept.clear()
 
     def make(self, sample: Sample, epoch: int, copy: int | None) -> tuple[Pixels, Sample]:
         """Copy number ``copy``, below ``factor``, of an epoch, or the photo itself: pixels, and it as a sample.

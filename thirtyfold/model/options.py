@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from thirtyfold.datasets.attribute_options import AttributeOptions
+from thirtyfold.datasets.attribute_options import (
+    CLASSES_HELP,
+    FROM_NAME_HELP,
+    NUMBERS_HELP,
+    TABLE_HELP,
+    AttributeOptions,
+)
 from thirtyfold.errors import UsageError
 from thirtyfold.model.applications import APPLICATIONS, near
+from thirtyfold.option import option
 from thirtyfold.predict.prepare import STEPS
 
 # The heads of each task, its own choice first.
@@ -20,6 +26,7 @@ HEADS = {
     "recognize": ("arcface",),
 }
 TASKS = tuple(HEADS)
+_HEADS_HELP = "; ".join(f"{task}: {', '.join(names)}" for task, names in HEADS.items())
 # Tasks for which a photo with nothing in it teaches something.
 WITH_NEGATIVES = ("detect", "segment")
 # Tasks that look at places, and so need a backbone's maps; the others look at the whole photo.
@@ -46,6 +53,7 @@ HEADS_EPOCHS, ALL_EPOCHS = 8, 12
 AS_SUITS = -1
 # Of stored vectors an epoch costs next to nothing: it has so many steps at least, the photos several times over.
 VECTOR_STEPS = 50
+BOXES = ("auto", "one", "many")
 STRIDES = ("auto", "4", "8", "16")
 AUGMENT = ("copies", "online")
 CLASS_WEIGHTS = ("none", "auto")
@@ -55,69 +63,66 @@ WHOLE_PHOTOS = "whole"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainOptions:
-    """``size`` is the side of the model's input in pixels, ``alpha`` MobileNetV2's width.
+    """``stride`` is in pixels of the model's input. ``share`` is the part of the train sessions that is learned from,
+    above 0 and up to 1 (see ``subset.py``). :data:`HEADS` has the heads of each task; ``losses.py``, ``devices.py``,
+    ``online.py`` and ``predict/prepare.py`` say more of the options that they are about.
 
-    ``weights`` is ``imagenet``, ``none`` or a file. ``heads`` is ``dense`` (class and box at
-    every cell of a finer map) or ``global`` (one vector a photo, the design of the seed
-    notebook) for a detector; see :data:`HEADS` for the others. ``boxes`` is ``one``, ``many``, or ``auto``: as the
-    training labels have it.
-    ``epochs`` are 8 for heads on a frozen backbone and 12 for more, where they are not given.
-    ``rate`` is the highest learning rate, ``None`` for what suits the heads. ``patience`` is the
-    number of epochs without a better validation score after which training stops.
-    ``unlabelled`` says what photos without a label file are: an error, left out, or negatives.
-    ``one_label`` is a label that all objects get, whatever theirs are. ``class_loss`` is ``focal``, ``bce``, or
-    ``auto``, as suits the heads; ``box_loss`` ``localization``, ``giou`` or ``ciou`` (see ``losses.py``).
-    ``stride`` is how many pixels of the input a cell of the dense heads' map is wide, ``auto``: as the small objects
-    need it. ``fine_tune`` says whether the backbone's top block is trained after the heads (``all``: the
-    whole backbone), ``auto``: where that is cheap. ``cache`` keeps squares and features for later trainings.
-    ``share`` is the part of the train sessions that is learned from (see ``subset.py``). ``devices`` is ``one`` or
-    ``all`` GPUs, ``precision`` ``float32``, ``mixed`` or ``auto`` (see ``devices.py``). ``augment`` is ``copies``:
-    those that ``thirtyfold augment`` has written, or ``online``: ``factor`` a photo, made by ``recipe``, other ones in
-    every epoch (see ``online.py``). ``class_weights`` are what a segmenter's background and classes weigh in the
-    cross-entropy: ``none``, ``auto`` (by how rare their pixels are), or numbers like ``1,5``; a classifier's by how
-    rare their photos are. ``label_smoothing`` is what of a photo's truth is spread over all classes. ``prepare`` is
-    done to every photo before the network sees it (see ``predict/prepare.py``). ``faces`` is who finds the face that
-    recognition learns, as ``open_detector`` takes it; ``whole``: the photos are faces already. ``attributes`` is the
-    CSV file of the attributes, ``attributes_from_name`` a pattern of file names, ``number_heads`` and ``class_heads``
-    what is to be read so (see ``AttributeOptions``). ``number_scales`` are (head, mean, spread) of the train photos'
-    numbers; the training fills them in.
+    ``class_weights`` are what a segmenter's background and classes weigh in the cross-entropy, ``auto`` by how rare
+    their pixels are; a classifier's by how rare their photos are. ``attributes`` to ``class_heads`` say where the
+    attributes of the photos stand (see :class:`AttributeOptions`). ``number_scales`` are (head, mean, spread) of the
+    train photos' numbers; the training fills them in.
     """
 
-    task: str = "detect"
-    backbone: str = "vgg16"
-    heads: str = "auto"
-    weights: str = "imagenet"
-    alpha: float = 1.0
-    epochs: int = AS_SUITS
-    batch: int = 32
-    rate: float | None = None
-    size: int = 224
-    patience: int = 6
-    seed: int = 0
-    resume: str | None = None
-    boxes: Literal["auto", "one", "many"] = "auto"
-    unlabelled: str = "refuse"
-    labels: tuple[str, ...] = ()
-    one_label: str = ""
-    class_loss: str = "auto"
-    box_loss: str = "localization"
-    stride: str = "auto"
-    fine_tune: str = "auto"
-    cache: bool = True
-    share: float = 1.0
-    devices: str = "one"
-    precision: str = "auto"
-    augment: str = "copies"
-    recipe: str = "webcam"
-    factor: int = 30
-    class_weights: str = "none"
-    faces: str = "yunet"
-    label_smoothing: float = 0.0
-    prepare: tuple[str, ...] = ()
-    attributes: str = ""
-    attributes_from_name: str = ""
-    number_heads: tuple[str, ...] = ()
-    class_heads: tuple[str, ...] = ()
+    task: str = option("detect", help=f"What to learn: {', '.join(TASKS)}.")
+    backbone: str = option(
+        "vgg16",
+        help=f"{', '.join(BACKBONES)}; `scratch` is tiny without weights, in a minute. For whole photos also `cnn` "
+        "and any other of keras.applications, like efficientnetb0.",
+    )
+    heads: str = option("auto", help=f"What stands on the backbone; {_HEADS_HELP}. [default: the first]")
+    weights: str = option("imagenet", help="`imagenet`, `none`, or a weights file.")
+    alpha: float = option(1.0, help="Width of MobileNetV2.")
+    epochs: int = option(AS_SUITS, help="Passes over the copies, at most. [default: 8; 12 where more than heads learn]")
+    batch: int = option(32, help="Photos a step.")
+    rate: float | None = option(None, help="Highest learning rate. [default: suits the heads]")
+    patience: int = option(6, help="Stop after so many epochs without a better validation score.")
+    size: int = option(224, help="Side of the model's input, in pixels.")
+    boxes: str = option("auto", help="`one` or `many` a photo; `auto` is as the labels have it.")
+    labels: tuple[str, ...] = option((), help="The labels to learn, separated by commas. [default: all]")
+    one_label: str = option(
+        "", parse=str.strip, help="Call every object so, whatever its label. [default: labels as they are]"
+    )
+    class_loss: str = option("auto", help="`focal`, `bce` (plain), or `auto`, as suits the heads.")
+    box_loss: str = option("localization", help="`localization`, `giou`, or `ciou`.")
+    stride: str = option("auto", help="Pixels of the input a cell of the heads' map is wide: 4, 8, 16, or `auto`.")
+    fine_tune: str = option(
+        "auto", help="Train the backbone's top block after the heads: `auto`, `never`, `always`, or `all`."
+    )
+    class_weights: str = option("none", help="How much rare classes count: `none`, `auto`, or numbers like 1,5.")
+    label_smoothing: float = option(0.0, help="Spread so much of a photo's truth over all classes, like 0.1.")
+    prepare: tuple[str, ...] = option(
+        (), help=f"Done to each whole photo before: {', '.join(STEPS)}, separated by commas."
+    )
+    cache: bool = option(True, flag="--no-cache", help="Keep no features for later trainings.")
+    augment: str = option(
+        "copies", help="`copies`, as `augment` wrote them, or `online`: other ones every epoch, kept nowhere."
+    )
+    recipe: str = option("webcam", help="What is done online: a name (`augment --list-recipes`) or a YAML file.")
+    factor: int = option(30, help="Online copies a photo in every epoch.")
+    unlabelled: str = option("refuse", help="Photos without labels: `refuse`, `skip`, or `negative`.")
+    seed: int = option(0, help="Seed of the weights and the order.")
+    share: float = option(1.0, help="Learn from this part of the sessions only.")
+    devices: str = option("one", help="`one` GPU, or `all` of them; several machines by TF_CONFIG.")
+    precision: str = option("auto", help="`float32`, `mixed`, or `auto`: mixed on a GPU that gains by it.")
+    faces: str = option(
+        "yunet",
+        help="recognize: who finds the face, `yunet`, `haar` or a run; `whole`: they are faces already.",
+    )
+    attributes: str = option("", metavar="<path>", help=TABLE_HELP)
+    attributes_from_name: str = option("", help=FROM_NAME_HELP)
+    number_heads: tuple[str, ...] = option((), flag="--numbers", help=NUMBERS_HELP)
+    class_heads: tuple[str, ...] = option((), flag="--classes", help=CLASSES_HELP)
+    resume: str | None = option(None, help="Go on with this run folder.")
     number_scales: tuple[tuple[str, float, float], ...] = ()
 
     def __post_init__(self) -> None:
@@ -130,7 +135,7 @@ class TrainOptions:
         _one_of(f"--task {self.task} --heads", self.heads, HEADS[self.task])
         self._check_backbone()
         _one_of("--unlabelled", self.unlabelled, UNLABELLED)
-        _one_of("--boxes", self.boxes, ("auto", "one", "many"))
+        _one_of("--boxes", self.boxes, BOXES)
         _one_of("--class-loss", self.class_loss, CLASS_LOSSES)
         _one_of("--box-loss", self.box_loss, BOX_LOSSES)
         _one_of("--stride", self.stride, STRIDES)
@@ -209,6 +214,8 @@ class TrainOptions:
         if self.backbone in FROM_NOTHING and self.weights != "none":
             raise UsageError(f"--backbone {self.backbone}: starts from nothing; leave out --weights {self.weights}")
         least = APPLICATIONS[self.backbone].least if self.backbone in APPLICATIONS else 32
+        if not 0.1 <= self.alpha <= 2:
+            raise UsageError(f"--alpha {self.alpha}: a width between 0.1 and 2 was expected, like 0.5")
         if self.size < least:
             raise UsageError(f"--size {self.size}: {self.backbone} takes pictures of {least} pixels a side, and more")
 

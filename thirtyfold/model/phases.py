@@ -16,6 +16,7 @@ import numpy as np
 from thirtyfold.errors import TrainingError
 from thirtyfold.model.backbones import backbone_of
 from thirtyfold.model.devices import Devices
+from thirtyfold.model.epochs import fit_epochs
 from thirtyfold.model.exams.base import load_exam
 from thirtyfold.model.inputs import Batches, Encoded, Part
 from thirtyfold.model.online import OnlineBatches
@@ -30,7 +31,6 @@ from thirtyfold.sample import Sample
 if TYPE_CHECKING:
     from thirtyfold.model.data import TrainingData
     from thirtyfold.model.tasks import Network, Task
-    from thirtyfold.model.train import Parts
 
 WEIGHT_DECAY = 0.02
 _HEADS_RATE = 2e-3
@@ -42,11 +42,33 @@ _TUNING_PATIENCE = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """What all phases of a training have in common. ``state`` is changed by them, and saved after each epoch."""
+
+    task: Task
+    options: TrainOptions
+    data: TrainingData
+    run_dir: Path
+    devices: Devices
+    state: TrainingState
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What is learned from and what is validated on, as arrays: squares, or the features of a frozen backbone."""
+
+    train: Part
+    val: Part
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
     """``learner`` takes the arrays numbered ``takes``, features or squares, to the outputs.
-    Its epochs are those after ``first_epoch``, up to
-    ``last_epoch``. ``rate`` gives the learning rates for a number of steps an epoch. ``best_name`` is the file of the
-    best weights. ``restore`` undoes what it did to a backbone that was loaded.
+
+    Its epochs are those after ``first_epoch``, up to ``last_epoch``. ``rate`` gives the learning rates for a number of
+    steps an epoch. ``best_name`` is the file of the best weights. ``restore`` gives the backbone back the weights that
+    it had before the phase.
     """
 
     number: int
@@ -67,7 +89,7 @@ def first_phase(network: Network, options: TrainOptions) -> Phase:
     frozen = options.on_stored_features
     whole = network.model
     if options.frozen_backbone and not frozen:
-        # Of its own, though with the same layers: the next phase compiles the network for more of them to learn.
+        # Another model of the same layers: the next phase compiles the network itself, for more of them to learn.
         whole = keras.Model(whole.input, whole.output)
     return Phase(
         number=1,
@@ -128,25 +150,17 @@ def fine_tuning(network: Network, options: TrainOptions, state: TrainingState, *
     )
 
 
-def learn(
-    phase: Phase,
-    task: Task,
-    run_dir: Path,
-    options: TrainOptions,
-    data: TrainingData,
-    parts: Parts,
-    devices: Devices,
-    state: TrainingState,
-    progress: Progress,
-) -> None:
-    """Go through the epochs of a phase, from where ``state`` is. What is best lies in the run folder then.
+def learn(phase: Phase, training: Training, parts: Parts) -> None:
+    """Go through the epochs of a phase, from where the state is. What is best lies in the run folder then.
 
     Raises :class:`TrainingError`.
     """
     import tensorflow as tf
 
+    task, options, data = training.task, training.options, training.data
+    run_dir, devices, state = training.run_dir, training.devices, training.state
     learner = phase.learner
-    steps = len(make_batches(phase, parts.train, task, options, data, first_epoch=state.epoch))
+    steps = len(make_batches(phase, training, parts.train, first_epoch=state.epoch))
     trained = devices.twin(learner) if devices.needs_twin else learner
     with devices.scope():
         _compile(trained, task, options, data, phase.rate(steps))
@@ -164,7 +178,7 @@ def learn(
         score = Score(value=0.0, row={}, text="validated by the first machine")
         if devices.is_chief:
             score = exam.validate(learner, val_arrays, parts.val.samples, described, batch=options.batch)
-        # Every machine has to stop after the same epoch, and floating point does not see to that.
+        # Every machine has to stop after the same epoch; a score of its own could differ in the last digits.
         return replace(score, value=float(devices.from_chief([score.value])[0]))
 
     watch = Watch(
@@ -173,15 +187,16 @@ def learn(
         phase,
         steps=steps,
         validate=validate if parts.val.samples else None,
-        progress=progress,
+        progress=training.progress,
     )
     if watch.is_over:
         return
     try:
-        devices.fit(
+        fit_epochs(
+            devices,
             trained,
             *task.losses(options, data.classes),
-            lambda epoch: make_batches(phase, parts.train, task, options, data, first_epoch=epoch),
+            lambda epoch: make_batches(phase, training, parts.train, first_epoch=epoch),
             epochs=phase.last_epoch,
             first_epoch=state.epoch,
             callbacks=[watch, TensorBoardLog(run_dir / "tensorboard", state)],
@@ -195,13 +210,12 @@ def learn(
         watch.close()
 
 
-def make_batches(
-    phase: Phase, part: Part, task: Task, options: TrainOptions, data: TrainingData, *, first_epoch: int
-) -> Batches | OnlineBatches:
+def make_batches(phase: Phase, training: Training, part: Part, *, first_epoch: int) -> Batches | OnlineBatches:
     """The batches of a phase, from the epoch after ``first_epoch`` epochs on."""
+    options, data = training.options, training.data
 
     def encode(sample: Sample) -> Encoded:
-        return task.encode_sample(sample, options, data.classes)
+        return training.task.encode_sample(sample, options, data.classes)
 
     if data.maker is not None:
         return OnlineBatches(
@@ -260,7 +274,7 @@ def _cosine(rate: float, total: int) -> Any:
 
 
 def _cost(layers: Sequence[Any]) -> int:
-    """Multiplications a picture of the convolutions among ``layers``, those of nested models included."""
+    """Multiplications a picture of the convolutions among ``layers``."""
     total = 0
     for layer in layers:
         if isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):

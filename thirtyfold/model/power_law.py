@@ -34,25 +34,25 @@ class PowerLaw:
     exponent: NDArray[np.float64]
     weights: NDArray[np.float64]
 
-    def score(self, photos: float, *, quantiles: Sequence[float] = (0.05, 0.5, 0.95)) -> tuple[float, ...]:
-        """The score at a number of photos: its weighted quantiles over the curves."""
-        return self._quantiles(self._at(photos), quantiles)
+    def score(self, photos: float) -> tuple[float, float, float]:
+        """The score at a number of photos: the 5, 50 and 95 % quantiles over the curves, by their weights."""
+        return self._quantiles(self._at(photos))
 
-    def gain(self, photos: float, more: float, *, quantiles: Sequence[float] = (0.05, 0.5, 0.95)) -> tuple[float, ...]:
-        """What ``more`` photos on top of ``photos`` add to the score."""
-        return self._quantiles(self._at(photos + more) - self._at(photos), quantiles)
+    def gain(self, photos: float, more: float) -> tuple[float, float, float]:
+        """What ``more`` photos on top of ``photos`` add to the score, quantiles as of :meth:`score`."""
+        return self._quantiles(self._at(photos + more) - self._at(photos))
 
     def _at(self, photos: float) -> NDArray[np.float64]:
         values: NDArray[np.float64] = self.best - self.scale * photos**-self.exponent
         return values
 
-    def _quantiles(self, values: NDArray[np.float64], quantiles: Sequence[float]) -> tuple[float, ...]:
+    def _quantiles(self, values: NDArray[np.float64]) -> tuple[float, float, float]:
         import numpy as np
 
         order = np.argsort(values)
         below = np.cumsum(self.weights[order])
-        places = np.minimum(np.searchsorted(below, quantiles), len(values) - 1)
-        return tuple(float(values[order[place]]) for place in places)
+        low, middle, high = np.minimum(np.searchsorted(below, (0.05, 0.5, 0.95)), len(values) - 1)
+        return float(values[order[low]]), float(values[order[middle]]), float(values[order[high]])
 
 
 def fit_power_law(photos: Sequence[float], means: Sequence[float], errors: Sequence[float]) -> PowerLaw:

@@ -33,7 +33,7 @@ _DROP = 0.3
 _RATE_A_PERSON, _HIGHEST_RATE = 1e-5, 2e-3
 
 
-def settle(options: TrainOptions, samples: Sequence[Sample]) -> TrainOptions:
+def resolve_options(options: TrainOptions, samples: Sequence[Sample], classes: Sequence[str]) -> TrainOptions:
     """The options with a rate for the heads on a frozen backbone: the fewer people, the gentler.
 
     What tells five people apart is the wrong lesson for a sixth: on dogs (five breeds to learn, five others to tell

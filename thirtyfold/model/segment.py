@@ -10,15 +10,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
-from thirtyfold.datasets.formats.label_set import IGNORE_LABEL
 from thirtyfold.datasets.rasterize import VOID, letterboxed_label_map, numbers_of
-from thirtyfold.datasets.samples import labels_of
 from thirtyfold.errors import UsageError
 from thirtyfold.model import unet
-from thirtyfold.model.backbones import BACKBONES, Preprocessing, as_list, feature_maps, layers_after, on_stored
+from thirtyfold.model.backbones import BACKBONES
+from thirtyfold.model.map_network import network_on_maps
 from thirtyfold.model.options import TrainOptions
 from thirtyfold.model.segment_losses import segment_loss
 from thirtyfold.model.tasks import Network
@@ -34,13 +32,12 @@ _LIGHTEST, _HEAVIEST = 0.2, 10.0
 _COUNTED_PHOTOS = 400
 
 
-def settle(options: TrainOptions, samples: Sequence[Sample]) -> TrainOptions:
+def resolve_options(options: TrainOptions, samples: Sequence[Sample], classes: Sequence[str]) -> TrainOptions:
     """The options with ``class_weights`` as numbers: by how rare the classes' pixels are where ``auto`` was said."""
     if options.class_weights != "auto":
         return options
-    found = options.labels or tuple(label for label in labels_of(samples) if label != IGNORE_LABEL)
     chosen = samples[:: max(1, len(samples) // _COUNTED_PHOTOS)]
-    weights = class_weights(chosen, found, options.size)
+    weights = class_weights(chosen, classes, options.size)
     return replace(options, class_weights=",".join(f"{weight:.4g}" for weight in weights))
 
 
@@ -61,26 +58,13 @@ def build(options: TrainOptions, classes: Sequence[str]) -> Network:
     """The network: "image" uint8 (batch, size, size, 3) to {"mask": (batch, size/2, size/2, classes + 1)}."""
     entry = BACKBONES[options.backbone]
     backbone = entry.build(options.size, options.alpha)
-    image = keras.Input((options.size, options.size, 3), dtype="uint8", name="image")
-    pixels = Preprocessing(entry.preprocessing, name="preprocessing")(image)
+    drop = _DROP if options.frozen_backbone else 0.0
+
+    def heads_on(maps: Sequence[Any]) -> dict[str, Any]:
+        return {"mask": unet.decoder(maps, len(classes), drop=drop)}
+
     taps = unet.skips_of(entry, backbone, stored=options.on_stored_features)
-    features = as_list(feature_maps(backbone, taps)(pixels))
-    inputs = [keras.Input(feature.shape[1:], name=f"features{level}") for level, feature in enumerate(features)]
-    mask = unet.decoder(inputs, len(classes), drop=_DROP if options.frozen_backbone else 0.0)
-    heads = keras.Model(inputs, {"mask": mask}, name="heads")
-    stored = entry.stored_for(taps)
-    takes = tuple(range(stored.index(entry.top_after) + 1)) if entry.top_after in stored else ()
-    return Network(
-        model=keras.Model(image, heads(features), name="segment"),
-        backbone=backbone,
-        trunk=keras.Model(image, feature_maps(backbone, stored)(pixels), name="trunk"),
-        heads=heads,
-        learner=on_stored(backbone, stored, taps, heads),
-        stored=stored,
-        tuner=on_stored(backbone, stored[: len(takes)], taps, heads) if takes else None,
-        tuner_takes=takes,
-        top_layers=layers_after(backbone, entry.top_after, taps) if takes else (),
-    )
+    return network_on_maps(entry, backbone, taps, heads_on, size=options.size, name="segment")
 
 
 def losses(options: TrainOptions, classes: Sequence[str]) -> tuple[dict[str, Any], dict[str, float]]:

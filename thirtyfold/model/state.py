@@ -30,8 +30,9 @@ class TrainingState:
     """``epoch`` epochs are done; the best of them has ``best_score``. ``rows`` is ``results.csv``.
 
     ``seeds`` are the states of the dropout layers, which Keras saves with no weights.
-    ``first_phase_epochs`` is how many of them the first phase took, 0 as long as it lasts. ``seconds`` says how
-    long what took, over all attempts; ``left_out`` which photos could not be read, and why.
+    ``first_phase_epochs`` is how many of them the first phase took, 0 as long as it lasts. ``seconds`` says how long
+    reading (``inputs``) and learning (``epochs``) took, over all attempts; ``left_out`` which photos could not be read,
+    and why.
     """
 
     epoch: int = 0

@@ -72,7 +72,8 @@ def _in_turn(photos_of: dict[str, list[Sample]], random: np.random.Generator) ->
 
 def _with_first(order: list[str], wanted: Sequence[str]) -> list[str]:
     """The same order, the first of ``wanted`` moved to its beginning."""
-    first = next((name for name in order if name in set(wanted)), None)
+    among = set(wanted)
+    first = next((name for name in order if name in among), None)
     return order if first is None else [first, *(name for name in order if name != first)]
 
 

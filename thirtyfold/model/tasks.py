@@ -29,12 +29,13 @@ class Network:
     """A model in its parts, which share their weights.
 
     ``model`` takes "image" to named outputs, preprocessing inside; it is what is exported. ``backbone`` is where
-    given weights are loaded. For a backbone that stays as it is loaded, ``trunk`` takes "image" to the maps that
-    are stored (``stored``, the names of their layers), and ``learner`` those numbered ``learner_takes`` (left out: all)
-    to the outputs: where a cheap
-    piece of the backbone lies between what is stored and the heads, it is in the learner. ``heads`` is what
-    stands on the backbone. ``tuner`` takes the stored maps of ``tuner_takes`` to the outputs, with the backbone's
-    top block, ``top_layers``, in it; ``None`` where there is nothing to tune.
+    given weights are loaded, ``heads`` is what stands on it.
+
+    For a backbone that stays as it is loaded, ``trunk`` takes "image" to the maps that are stored (``stored``, the
+    names of their layers), and ``learner`` those numbered ``learner_takes`` (left out: all) to the outputs: where a
+    cheap piece of the backbone lies between what is stored and the heads, it is in the learner. ``tuner`` takes the
+    stored maps of ``tuner_takes`` to the outputs, with the backbone's top block, ``top_layers``, in it; ``None`` where
+    there is nothing to tune.
     """
 
     model: Any
@@ -57,8 +58,11 @@ class Network:
 class Task(Protocol):
     """What a module of the table offers (PEP 544). Which labels it learns is said in ``labelling/``."""
 
-    def settle(self, options: TrainOptions, samples: Sequence[Sample]) -> TrainOptions:
-        """The options with everything that was left to the train photos chosen by them."""
+    def resolve_options(self, options: TrainOptions, samples: Sequence[Sample], classes: Sequence[str]) -> TrainOptions:
+        """The options with everything filled in that the train photos decide.
+
+        With ``--share`` these are some of the train photos: there may be none of a class.
+        """
 
     def build(self, options: TrainOptions, classes: Sequence[str]) -> Network:
         """The network from "image" uint8 (batch, size, size, 3) to named outputs."""

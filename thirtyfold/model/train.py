@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,10 +10,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thirtyfold.errors import NothingToDo, TrainingError, UsageError
+from thirtyfold.errors import NothingToDo, UsageError
 from thirtyfold.model.cluster import helps_a_chief
+from thirtyfold.model.fit import fit
 from thirtyfold.model.options import TrainOptions
-from thirtyfold.model.state import TrainingState, load_best, read_args, read_state, save_progress, write_args
+from thirtyfold.model.state import read_args, write_args
 from thirtyfold.native_noise import TENSORFLOW_CHAT, without_lines
 from thirtyfold.predict.artifact import Artifact
 from thirtyfold.progress import SILENT, Progress
@@ -23,15 +23,11 @@ from thirtyfold.workspace import DEFAULT_RUNS, MODEL_CARD, Dataset, find_unfinis
 if TYPE_CHECKING:
     from thirtyfold.model.data import TrainingData
     from thirtyfold.model.devices import Devices
-    from thirtyfold.model.features import Cache
-    from thirtyfold.model.inputs import Part, Trunk
     from thirtyfold.model.online import Augmenter
-    from thirtyfold.model.phases import Phase
-    from thirtyfold.model.tasks import Network, Task
     from thirtyfold.sample import Sample
 
 _NAMED_CLASSES = 12
-# From the name of a recipe, the train photos and the seed to who makes copies of them by it.
+# From the name of a recipe, the train photos and the seed to what makes copies of them by it.
 AugmenterOf = Callable[[str, "Sequence[Sample]", int], "Augmenter"]
 
 
@@ -151,13 +147,13 @@ def take_part(
 def _prepare(
     dataset: Dataset, options: TrainOptions, devices: Devices, augmenter_of: AugmenterOf | None, progress: Progress
 ) -> tuple[TrainingData, TrainOptions, Path | None]:
-    """The photos, the options with everything settled, and the file of weights."""
+    """The photos, the options with everything filled in, and the file of weights."""
     from thirtyfold.model.data import gather
     from thirtyfold.model.tasks import load_task
     from thirtyfold.model.weights import weights_path
 
     data = gather(dataset, options, progress, may_split=True)
-    options = load_task(options.task).settle(options, data.train)
+    options = load_task(options.task).resolve_options(options, data.train, data.classes)
     if options.augment == "online":
         data = _augmented_online(data, options, augmenter_of, progress)
     asked = asdict(replace(options, resume=None, weights=Path(options.weights).name))
@@ -168,7 +164,7 @@ def _prepare(
 def _augmented_online(
     data: TrainingData, options: TrainOptions, augmenter_of: AugmenterOf | None, progress: Progress
 ) -> TrainingData:
-    """The data with somebody who makes copies of it."""
+    """The data with a maker of copies."""
     from thirtyfold.model.online import CopyMaker
 
     if augmenter_of is None:
@@ -179,184 +175,6 @@ def _augmented_online(
         f"epoch and none of them kept{cost if options.frozen_backbone else ''}"
     )
     return replace(data, maker=CopyMaker(augmenter_of(options.recipe, data.train, options.seed), options.factor))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fitted:
-    """``network`` has the best weights; ``state`` says how it came to them."""
-
-    task: Task
-    network: Network
-    state: TrainingState
-
-
-def fit(
-    data: TrainingData,
-    options: TrainOptions,
-    run_dir: Path,
-    weights: Path | None,
-    devices: Devices,
-    *,
-    root: Path,
-    progress: Progress,
-) -> Fitted:
-    """Everything up to the best weights, from where the run folder was left. ``root`` is the dataset's."""
-    from thirtyfold.model.features import cache_of
-    from thirtyfold.model.tasks import load_task
-
-    task = load_task(options.task)
-    network = _build(task, options, data, weights)
-    cache = cache_of(root, run_dir, keep=options.cache)
-    state = read_state(run_dir)
-    begun = [state.epoch, state.best_epoch, state.first_phase_epochs, state.best_score]
-    epoch, best_epoch, first_phase_epochs, best_score = devices.from_chief(begun)
-    state.epoch, state.best_epoch, state.best_score = int(epoch), int(best_epoch), float(best_score)
-    state.first_phase_epochs = int(first_phase_epochs)
-    trunk = _trunk(network, options, weights)
-
-    known: dict[bool, Parts] = {}
-
-    def read(*, as_features: bool) -> Parts:
-        if as_features not in known:
-            used = trunk if as_features else None
-            known[as_features] = _read_parts(used, options, data, cache, root=root, state=state, progress=progress)
-        return known[as_features]
-
-    try:
-        _go_through_phases(network, task, run_dir, options, data, read, devices, state, progress)
-    finally:
-        if cache.folder.parent == run_dir:
-            shutil.rmtree(cache.folder, ignore_errors=True)
-    return Fitted(task=task, network=network, state=state)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What is learned from and what is validated on, as arrays: squares, or the features of a frozen backbone."""
-
-    train: Part
-    val: Part
-
-
-def _build(task: Task, options: TrainOptions, data: TrainingData, weights: Path | None) -> Network:
-    """The network, with the given weights in its backbone."""
-    import keras
-
-    from thirtyfold.model.weights import load_backbone_weights
-
-    keras.utils.set_random_seed(options.seed)
-    network = task.build(options, data.classes)
-    backbone = network.backbone
-    if weights is not None:
-        load_backbone_weights(backbone, weights)
-    backbone.trainable = not options.frozen_backbone
-    if weights is not None:
-        # Batch normalization keeps what it knows: a hundred photos shift its running means by less
-        # than the weights move, and the network that runs is no longer the one that was trained
-        # (https://keras.io/guides/transfer_learning).
-        for layer in backbone.layers:
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.trainable = False
-    return network
-
-
-def _trunk(network: Network, options: TrainOptions, weights: Path | None) -> Trunk:
-    """What computes the features of a frozen backbone, and all that decides about them."""
-    import keras
-    import tensorflow as tf
-
-    from thirtyfold.model.features import file_hash
-    from thirtyfold.model.inputs import Trunk
-
-    key = {
-        "backbone": options.backbone,
-        "alpha": options.alpha,
-        "weights": file_hash(weights) if weights else "",
-        "layers": list(network.stored),
-        "versions": [tf.__version__, keras.__version__],
-        **({"prepare": list(options.prepare)} if options.prepare else {}),
-    }
-    return Trunk(model=network.trunk, key=key, prepare=options.prepare)
-
-
-def _read_parts(
-    trunk: Trunk | None,
-    options: TrainOptions,
-    data: TrainingData,
-    cache: Cache,
-    *,
-    root: Path,
-    state: TrainingState,
-    progress: Progress,
-) -> Parts:
-    """The train and validation photos as squares, or as the features that a trunk makes of them."""
-    from thirtyfold.model.inputs import load_features, load_squares
-
-    def read(samples: Sequence[Sample], label: str) -> Part:
-        if trunk is None:
-            return load_squares(
-                samples, options.size, cache, root=root, progress=progress, label=label, prepare=options.prepare
-            )
-        return load_features(
-            samples, options.size, trunk, cache, root=root, batch=options.batch, progress=progress, label=label
-        )
-
-    started = time.perf_counter()
-    parts = Parts(train=read(data.train, "reading"), val=read(data.val, "reading"))
-    state.seconds["inputs"] = state.seconds.get("inputs", 0.0) + time.perf_counter() - started
-    what = "features" if trunk else "squares"
-    how = "reused" if parts.train.reused and parts.val.reused else "computed once for all epochs"
-    progress.say(f"{what} of {len(parts.train.samples) + len(parts.val.samples):,} photos: {how}")
-    left_out = [*parts.train.left_out.values(), *parts.val.left_out.values()]
-    state.left_out = [str(error) for error in left_out]
-    for error in left_out:
-        progress.say(f"left out: {error}")
-    if not parts.train.samples:
-        raise TrainingError(f"{root}: none of the {len(data.train)} train photos could be read")
-    return parts
-
-
-def _go_through_phases(
-    network: Network,
-    task: Task,
-    run_dir: Path,
-    options: TrainOptions,
-    data: TrainingData,
-    read: Callable[..., Parts],
-    devices: Devices,
-    state: TrainingState,
-    progress: Progress,
-) -> None:
-    """Train in phases, and leave the best weights in ``network``."""
-    from thirtyfold.model.phases import fine_tuning, first_phase, learn
-
-    def learn_phase(phase: Phase) -> None:
-        parts = read(as_features=phase.on_features)
-        started, before = time.perf_counter(), state.seconds.get("epochs", 0.0)
-        learn(phase, task, run_dir, options, data, parts, devices, state, progress)
-        state.seconds["epochs"] = before + time.perf_counter() - started
-
-    def load(name: str, learner: Any) -> None:
-        # Other machines get what the chief has with the next twin, and need nothing after the last.
-        if devices.is_chief:
-            load_best(run_dir, name, learner)
-
-    first = first_phase(network, options)
-    if not state.first_phase_epochs:
-        learn_phase(first)
-        state.first_phase_epochs = state.epoch
-        save_progress(run_dir, state)
-    load(first.best_name, first.learner)
-    second = fine_tuning(network, options, state, validated=bool(data.val))
-    if second is not None:
-        learn_phase(second)
-        if state.best_epoch > state.first_phase_epochs:
-            load(second.best_name, second.learner)
-        else:
-            # Its layers are the network's: what it did to them has to be undone.
-            load(first.best_name, first.learner)
-            second.restore()
-            progress.say(f"fine-tuning made nothing better; epoch {state.best_epoch} stays")
 
 
 def _listed(classes: Sequence[str]) -> str:

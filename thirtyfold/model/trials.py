@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 _TRIAL = "trial.json"
 _FORMAT = 1
+# Of the timing: turns of each model, and photos a turn.
+_ROUNDS, _FRAMES = 7, 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,7 @@ def open_study(kind: str, question: Mapping[str, Any], dataset: Dataset, data: T
     }
     folder = runs_dir / kind
     if folder.is_dir():
-        for path in sorted((p for p in folder.iterdir() if p.name.isdigit()), key=lambda p: -int(p.name)):
+        for path in sorted((p for p in folder.iterdir() if p.name.isdecimal()), key=lambda p: -int(p.name)):
             with contextlib.suppress(OSError, ValueError):
                 if json.loads((path / STUDY_CARD).read_text(encoding="utf-8")) == asked:
                     return path
@@ -118,9 +120,7 @@ def run_trial(
     return Trial(run_dir=run_dir, artifact=read_artifact(run_dir), looks=looks)
 
 
-def frame_milliseconds(
-    run_dirs: Mapping[str, Path], data: TrainingData, progress: Progress, *, rounds: int = 7, frames: int = 5
-) -> dict[str, float]:
+def frame_milliseconds(run_dirs: Mapping[str, Path], data: TrainingData, progress: Progress) -> dict[str, float]:
     """Milliseconds a photo, from pixels to the answer, by the form of each model that would run: the median.
 
     The models take turns, so that whatever else the machine does meets all of them.
@@ -131,11 +131,11 @@ def frame_milliseconds(
     pixels = read_pixels(photo)
     predictors = {name: load(run_dir) for name, run_dir in run_dirs.items()}
     taken: dict[str, list[float]] = {name: [] for name in predictors}
-    with progress.bar("timing", total=rounds * len(predictors), unit="model") as bar:
-        for _ in range(rounds):
+    with progress.bar("timing", total=_ROUNDS * len(predictors), unit="model") as bar:
+        for _ in range(_ROUNDS):
             for name, predictor in predictors.items():
                 predictor(pixels)
-                for _ in range(frames):
+                for _ in range(_FRAMES):
                     began = time.perf_counter()
                     predictor(pixels)
                     taken[name].append((time.perf_counter() - began) * 1000)

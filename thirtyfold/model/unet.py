@@ -12,7 +12,7 @@ from typing import Any
 
 from keras import layers
 
-from thirtyfold.model.backbones import Backbone, batch_norm
+from thirtyfold.model.backbones import Backbone, conv_block
 
 OUTPUT_STRIDE = 2
 # Channels of the decoder at strides 16, 8, 4 and 2.
@@ -41,17 +41,11 @@ def decoder(maps: Sequence[Any], class_count: int, *, drop: float) -> Any:
     while stride > OUTPUT_STRIDE:
         stride //= 2
         width = WIDTHS[stride]
-        x = _block(x, width, 1, f"narrow{stride}")
+        x = conv_block(x, width, 1, f"narrow{stride}")
         x = layers.UpSampling2D(2, interpolation="bilinear", name=f"up{stride}")(x)
         if skips:
-            skip = _block(skips.pop(), width, 1, f"skip{stride}")
+            skip = conv_block(skips.pop(), width, 1, f"skip{stride}")
             x = layers.Concatenate(name=f"join{stride}")([skip, x])
-        x = _block(x, width, 3, f"conv{stride}a")
-        x = _block(x, width, 3, f"conv{stride}b")
+        x = conv_block(x, width, 3, f"conv{stride}a")
+        x = conv_block(x, width, 3, f"conv{stride}b")
     return layers.Conv2D(class_count + 1, 1, activation="softmax", name="mask")(x)
-
-
-def _block(x: Any, filters: int, kernel: int, name: str) -> Any:
-    x = layers.Conv2D(filters, kernel, padding="same", use_bias=False, name=name)(x)
-    x = batch_norm(f"{name}_bn")(x)
-    return layers.ReLU(name=f"{name}_relu")(x)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from thirtyfold.model.evaluate import Judged, measure
 from thirtyfold.model.judge import LOWEST_SCORE
 from thirtyfold.model.metrics.coco import ap50
+from thirtyfold.model.metrics.detection import Judged, measure
 from thirtyfold.model.metrics.labels import labels_in, only
 
 

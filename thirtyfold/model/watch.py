@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -26,7 +27,7 @@ _LOSSES = {"scores_loss": "class_loss", "boxes_loss": "box_loss"}
 
 
 class Watch(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps ``state`` true, the best weights with their score, and stops when nothing gets better.
+    """Keeps ``state`` up to date, saves the weights of the best epoch, and stops when the score gets no better.
 
     ``validate`` gives the score on the validation photos, ``None`` where there are none:
     then the training loss decides.
@@ -47,6 +48,7 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         self._steps, self._validate, self._progress = steps, validate, progress
         self._bar_context: AbstractContextManager[Bar] | None = None
         self._bar: Bar | None = None
+        self._began = 0.0
 
     @property
     def is_over(self) -> bool:
@@ -55,6 +57,7 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         return state.epoch >= phase.last_epoch or self._epochs_in_vain() >= phase.patience
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        self._began = time.perf_counter()
         self._bar_context = self._progress.bar(self._label(epoch + 1), total=self._steps, unit="step")
         self._bar = self._bar_context.__enter__()
 
@@ -84,6 +87,7 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
             row |= score.row
             value, text = score.value, f"{text}, {score.text}"
         state.epoch = epoch + 1
+        state.seconds["epochs"] = state.seconds.get("epochs", 0.0) + time.perf_counter() - self._began
         state.rows.append(row)
         if value > state.best_score:
             state.best_score, state.best_epoch = value, epoch + 1

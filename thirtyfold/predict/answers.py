@@ -117,13 +117,15 @@ def csv_text(samples: Sequence[Sample], top: int | None) -> str:
     heads = _head_columns(samples)
     if is_whole(samples):
         more = [name for number in range(2, (top or 1) + 1) for name in (f"label{number}", f"probability{number}")]
-        writer.writerow([*_WHOLE, *more, *heads])
+        titles = [*_WHOLE, *more, *heads]
+        writer.writerow(titles)
         for sample in samples:
             cells = [cell for label, score in _ranked_in(sample)[: top or 1] for cell in (label, f"{score:.6f}")]
             if heads and sample.annotations:
                 found = sample.annotations[0]
                 cells = [found.label, f"{found.score or 0:.6f}", *_head_cells(found, heads)]
-            writer.writerow([sample.image_path, *cells])
+            # Nothing was found, or there are fewer classes: every line has as many cells as there are titles.
+            writer.writerow([sample.image_path, *cells, *[""] * (len(titles) - 1 - len(cells))])
         return buffer.getvalue()
     writer.writerow([*_OBJECTS, *heads])
     for sample in samples:

@@ -107,7 +107,7 @@ def read_card(run_dir: Path) -> Artifact:
     path = run_dir / MODEL_CARD
     try:
         raw = json.loads(read_plain(path, MAX_CARD_BYTES).decode("utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also whole numbers of thousands of digits
         raise ModelError(f"{path}: cannot be read ({error}); train again, or copy the whole run folder") from error
     if not isinstance(raw, dict) or raw.get("format") not in (1, FORMAT):
         raise ModelError(f"{path}: was written by another version of thirtyfold; update, or train again")
@@ -121,9 +121,10 @@ def read_card(run_dir: Path) -> Artifact:
         forms = {name: FormFile(**form) for name, form in raw["forms"].items()}
         artifact = Artifact(**{**raw, "classes": tuple(str(name) for name in raw["classes"]), "forms": forms})
         artifact = replace(artifact, prepare=tuple(str(step) for step in artifact.prepare))
+        _check_types(artifact)
         Calibration.from_dict(artifact.calibration)
-        plausible = 8 <= int(artifact.size) <= 4096 and 0 <= float(artifact.score_threshold) <= 1 and artifact.classes
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        plausible = 8 <= artifact.size <= 4096 and 0 <= artifact.score_threshold <= 1 and artifact.classes
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ModelError(f"{path}: a field is missing or wrong ({error}); train again") from error
     if not plausible:
         raise ModelError(f"{path}: its size, threshold or classes make no sense; train again")
@@ -139,11 +140,22 @@ def read_card(run_dir: Path) -> Artifact:
     return artifact
 
 
+def _check_types(artifact: Artifact) -> None:
+    """Raise :class:`TypeError` for fields that are not what the class says: JSON gives anything."""
+    for name, kind in (("task", str), ("decoder", str), ("runs", str), ("size", int), ("score_threshold", int | float)):
+        value = getattr(artifact, name)
+        if isinstance(value, bool) or not isinstance(value, kind):
+            raise TypeError(f"{name} is {value!r}")
+    for name in ("decoder_options", "calibration", "metrics", "training", "versions"):
+        if not isinstance(getattr(artifact, name), dict):
+            raise TypeError(f"{name} is no table")
+
+
 def newest_run_on(dataset: str, runs_dir: Path, tasks: Collection[str]) -> Path | None:
     """The finished run of one of ``tasks`` that was trained last on a dataset of that name; ``None`` without any."""
     found: list[tuple[int, Path]] = []
     for task in tasks:
-        for path in (card.parent for card in runs_dir.glob(f"{task}/*/{MODEL_CARD}") if card.parent.name.isdigit()):
+        for path in (card.parent for card in runs_dir.glob(f"{task}/*/{MODEL_CARD}") if card.parent.name.isdecimal()):
             try:
                 if read_card(path).training.get("dataset") == dataset:
                     found.append(((path / MODEL_CARD).stat().st_mtime_ns, path))

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from thirtyfold import files
-from thirtyfold.datasets.formats.labelmap import NAME as LABELMAP
 from thirtyfold.datasets.machine_made import AREA_PX
-from thirtyfold.drawing import Color, draw_annotations
+from thirtyfold.drawing import Color
 from thirtyfold.errors import ImageError, NothingToDo, UsageError
-from thirtyfold.images import Pixels, encode_jpeg, is_image, read_rgb
+from thirtyfold.images import Pixels, is_image, read_rgb
 from thirtyfold.predict.answers import (
     AnswerOptions,
     is_whole,
@@ -25,31 +23,21 @@ from thirtyfold.predict.answers import (
     write_csv,
 )
 from thirtyfold.predict.attribute_heads import ANSWERS, rounded_answers
-from thirtyfold.predict.chain import (
-    THEN,
-    Chain,
-    all_labels,
-    caption,
-    full_label,
-    in_its_colour,
-    verdict_dict,
-    verdict_of,
-)
-from thirtyfold.predict.crops import Crop, CropFolder, CropOptions
+from thirtyfold.predict.chain import THEN, Chain, all_labels, full_label, verdict_dict, verdict_of
+from thirtyfold.predict.crops import Crop, CropOptions
 from thirtyfold.predict.detectors import Model, open_detector
 from thirtyfold.predict.forms import AUTO
 from thirtyfold.predict.label_colors import colors_for
+from thirtyfold.predict.outputs import Outputs
 from thirtyfold.predict.recognizer import open_second
 from thirtyfold.predict.segment_options import SegmentOptions
-from thirtyfold.predict.segmenter import MaskFolder, with_options
+from thirtyfold.predict.segmenter import with_options
 from thirtyfold.predict.steps import Steps, look
 from thirtyfold.progress import SILENT, Progress
 from thirtyfold.sample import Annotation, Sample
 from thirtyfold.workspace import is_set_aside
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".gif"})
-# Stands in every picture that `--save` writes, as a JPEG comment. What has it may be written over.
-_MARK = b"drawn by thirtyfold predict"
+_VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".gif"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,16 +154,21 @@ def predict_paths(
     segments, answers = segments or SegmentOptions(), answers or AnswerOptions()
     predictor = with_options(open_detector(model, threshold=threshold, form=form, progress=progress), segments)
     predictor = with_top(predictor, answers.top)
-    originals = {picture.path.resolve() for picture in pictures}
-    masks = MaskFolder(segments.masks, predictor.classes, originals) if segments.masks is not None else None
+    mask_classes = predictor.classes
     if then is not None:
         predictor = Chain(predictor, open_second(then, progress), remember=False, limit=None)
+    outputs = Outputs(
+        save_dir=save_dir,
+        crops=crops,
+        segments=segments,
+        explain=answers.explain,
+        mask_classes=mask_classes,
+        inks=colors_for(all_labels(predictor), colors),
+        originals={picture.path.resolve() for picture in pictures},
+    )
     samples: list[Sample] = []
     steps: list[Steps] = []
     problems: list[ImageError] = []
-    saver = Saver(save_dir, originals) if save_dir is not None else None
-    cutter = CropFolder(crops) if crops is not None else None
-    inks = colors_for(all_labels(predictor), colors)
     with progress.bar("predict", total=len(pictures), unit="picture") as bar:
         for picture in pictures:
             began = time.perf_counter()
@@ -186,55 +179,25 @@ def predict_paths(
                 progress.say(f"left out: {error}")
             else:
                 found, taken = look(pixels, predictor, read_ms=(time.perf_counter() - began) * 1000)
-                sample = _sample(picture.path, pixels, found)
-                samples.append(sample)
+                samples.append(_sample(picture.path, pixels, found))
                 steps.append(taken)
-                if saver is not None:
-                    drawn = draw_annotations(
-                        pixels,
-                        [*map(in_its_colour, found)],
-                        texts=[*map(caption, found)],
-                        ink_of=inks.of,
-                        opacity=segments.opacity,
-                    )
-                    saver.save(picture.relative, drawn)
-                    if answers.explain is not None and found:
-                        name = picture.relative.with_name(f"{picture.relative.stem}-explained.jpg")
-                        saver.save(name, answers.explain(pixels, found[0]))
-                if masks is not None:
-                    masks.add(picture.relative, sample.annotations or (), (sample.width, sample.height))
-                if cutter is not None:
-                    cutter.add(picture.path, picture.relative, pixels, sample.annotations or ())
+                outputs.add(picture.path, picture.relative, pixels, found)
             bar.advance()
     if answers.csv is not None:
         write_csv(answers.csv, samples, answers.top)
         progress.say(f"{len(samples)} pictures are in {answers.csv}")
-    if cutter is not None:
-        cutter.close()
-    for line in _told(saver, masks, cutter):
+    for line in outputs.finish():
         progress.say(line)
     return PredictResult(
         samples=tuple(samples),
         problems=tuple(problems),
-        saved=tuple(saver.written) if saver is not None else (),
-        crops=tuple(cutter.written) if cutter is not None else (),
-        masks=tuple(masks.written) if masks is not None else (),
+        saved=outputs.saved,
+        crops=outputs.crops,
+        masks=outputs.masks,
         mm_per_pixel=segments.mm_per_pixel,
         top=answers.top,
         steps=tuple(steps) if answers.debug else (),
     )
-
-
-def _told(saver: Saver | None, masks: MaskFolder | None, cutter: CropFolder | None) -> list[str]:
-    """What was written, and where it is."""
-    said = []
-    if saver is not None:
-        said.append(f"{len(saver.written)} pictures with their boxes are in {saver.folder}")
-    if masks is not None:
-        said.append(f"{len(masks.written)} masks are in {masks.folder}; its {LABELMAP} names their numbers")
-    if cutter is not None:
-        said.append(f"{len(cutter.written)} objects are cut out in {cutter.folder}")
-    return said
 
 
 def find_pictures(sources: Sequence[Path], *, save_dir: Path | None = None) -> list[Picture]:
@@ -257,34 +220,13 @@ def find_pictures(sources: Sequence[Path], *, save_dir: Path | None = None) -> l
     return list(found.values())
 
 
-class Saver:
-    """Writes drawn pictures below ``folder``; never over a file that it did not draw itself, on this run or before."""
-
-    def __init__(self, folder: Path, originals: set[Path]) -> None:
-        self.written: list[Path] = []
-        self.folder = folder
-        self._taken = set(originals)
-
-    def save(self, relative: Path, pixels: Pixels) -> Path:
-        """Write RGB ``pixels`` under ``relative``, as .jpg, and return where."""
-        path = self.folder / relative.with_suffix(".jpg")
-        number = 1
-        while path.resolve() in self._taken or (path.exists() and not _is_ours(path)):
-            number += 1
-            path = self.folder / relative.with_name(f"{relative.stem}-{number}.jpg")
-        self._taken.add(path.resolve())
-        files.write_bytes(path, _marked(encode_jpeg(pixels)), durable=False)
-        self.written.append(path)
-        return path
-
-
 def _pictures_of(source: Path, saving_to: Path | None) -> Iterator[Picture]:
     if source.is_dir():
         for path in _walk(source, saving_to):
             yield Picture(path, path.relative_to(source))
     elif not source.exists():
         raise UsageError(f"{source}: no such picture or folder")
-    elif source.suffix.lower() in VIDEO_SUFFIXES:
+    elif source.suffix.lower() in _VIDEO_SUFFIXES:
         raise UsageError(
             f"{source}: is a video; use `thirtyfold live --source {source} --view none --save found.mp4`, "
             "or take photos out of it with `thirtyfold capture --source`"
@@ -323,16 +265,3 @@ def _annotation_dict(annotation: Annotation) -> dict[str, Any]:
         **({"ranked": [[label, round(score, 6)] for label, score in ranked]} if ranked else {}),
         **({ANSWERS: rounded_answers(annotation.extra[ANSWERS])} if ANSWERS in annotation.extra else {}),
     }
-
-
-def _marked(jpeg: bytes) -> bytes:
-    """A JPEG file with our comment right behind its start marker (ITU T.81, B.2.4.5)."""
-    return jpeg[:2] + b"\xff\xfe" + (len(_MARK) + 2).to_bytes(2, "big") + _MARK + jpeg[2:]
-
-
-def _is_ours(path: Path) -> bool:
-    try:
-        with path.open("rb") as stream:
-            return _MARK in stream.read(64)
-    except OSError:
-        return False

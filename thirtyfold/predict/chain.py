@@ -180,7 +180,7 @@ def all_labels(detector: Detector) -> tuple[str, ...]:
 
 
 def labels_of_model(detector: Detector) -> tuple[str, ...]:
-    """What :func:`kind_of` can be of a model's finds: its classes; of an attributes model those of its first head."""
+    """All that :func:`kind_of` can say of what a model finds: its classes; of an attributes model its first head's."""
     from thirtyfold.predict.runtime import Predictor
 
     if isinstance(detector, Predictor) and detector.artifact.decoder == "attributes":

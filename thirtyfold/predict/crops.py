@@ -10,8 +10,8 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +86,10 @@ class Crop:
 
 
 class CropFolder:
-    """Writes cut-outs, and ``index.csv`` when it is closed. Raises :class:`UsageError` if the folder is not empty."""
+    """Writes cut-outs, and a line of ``index.csv`` for each as it is written, so that a run cut short loses none.
+
+    Raises :class:`UsageError` if the folder is not empty.
+    """
 
     def __init__(self, options: CropOptions) -> None:
         folder = options.folder
@@ -96,6 +99,8 @@ class CropFolder:
         self.written: list[Crop] = []
         self.left_out = 0
         self._options = options
+        self._index = folder / INDEX_NAME
+        self._has_index = False
         self._taken: set[str] = set()
         self._class_folders: dict[str, str] = {}
 
@@ -119,18 +124,22 @@ class CropFolder:
             counts[name.casefold()] = number = counts.get(name.casefold(), 0) + 1
             suffix, data = encoded(cut, lossless=photo.suffix.lower() in _LOSSLESS)
             path = self._free(relative, annotation.label, name, number, suffix, part)
-            files.write_bytes(self._options.folder / path, data, durable=False)
-            self.written.append(Crop(path=self._options.folder / path, photo=photo, annotation=annotation))
+            files.write_bytes(self.folder / path, data, durable=False)
+            made = Crop(path=self.folder / path, photo=photo, annotation=annotation)
+            self.begin_index()
+            self._add_to_index({**made.to_dict(), "file": path.as_posix()}.values())
+            self.written.append(made)
 
-    def close(self) -> None:
-        """Write ``index.csv``: what was cut out until now."""
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        for one in self.written:
-            shorter = replace(one, path=one.path.relative_to(self._options.folder))
-            writer.writerow({**shorter.to_dict(), "file": shorter.path.as_posix()})
-        files.write_text(self._options.folder / INDEX_NAME, text.getvalue())
+    def begin_index(self) -> None:
+        """Write the titles of ``index.csv``, where no cut-out has done so: an empty table says that there are none."""
+        if not self._has_index:
+            self._has_index = True
+            self._add_to_index(COLUMNS)
+
+    def _add_to_index(self, cells: Iterable[object]) -> None:
+        line = io.StringIO(newline="")
+        csv.writer(line, lineterminator="").writerow(cells)
+        files.append_line(self._index, line.getvalue(), durable=False)
 
     def _free(self, relative: Path, label: str, name: str, number: int, suffix: str, part: str | None) -> Path:
         """A place that nothing else of this run has: two photos may differ in their ending only."""
@@ -152,7 +161,7 @@ class CropFolder:
             again += 1
 
     def _class_folder(self, label: str) -> str:
-        """A folder's name for a label, its own: two labels may differ in letters that no file name has."""
+        """The folder of a label, and of no other: two labels may differ only in letters that no file name can have."""
         if label not in self._class_folders:
             from thirtyfold.datasets.formats.class_folders import NO_CLASSES
             from thirtyfold.datasets.formats.label_set import part_named

@@ -23,6 +23,10 @@ Array = NDArray[np.float32]
 Outputs = Mapping[str, Array]
 NMS_IOU = 0.5
 MAX_BOXES = 100
+# How many of the most probable classes an annotation of a whole picture carries along.
+TOP = 5
+RANKED = "ranked"
+EMBEDDING = "embedding"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,11 +105,6 @@ def decode_global(
     return _annotations(scores[best], outputs["boxes"], best, classes, threshold, options, placement)
 
 
-# How many of the most probable classes an annotation of a whole picture carries along.
-TOP = 5
-RANKED = "ranked"
-
-
 def decode_classes(
     outputs: Outputs, classes: Sequence[str], threshold: float, options: Mapping[str, Any], placement: Placement
 ) -> tuple[Annotation, ...]:
@@ -122,9 +121,6 @@ def decode_classes(
     width, height = placement.image_wh
     found = Annotation.from_box(label, (0.0, 0.0, float(width), float(height)), score=score)
     return (replace(found, extra={RANKED: [[name, value] for name, value in ranked[: _top(options)]]}),)
-
-
-EMBEDDING = "embedding"
 
 
 def decode_embedding(
@@ -155,6 +151,14 @@ DECODERS: Mapping[str, Decoder] = {
     "attributes": Decoder(decode=decode_attributes, shapes=attribute_shapes),
     "classes": Decoder(decode=decode_classes, shapes=lambda classes, options: {"probabilities": (len(classes),)}),
 }
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Raise :class:`ValueError` where an option that decoders take for a number is none."""
+    for name in ("nms_iou", "max_boxes", "tolerance_px"):
+        value = options.get(name, 0)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
+            raise ValueError(f"{name} is {value!r}, and a number from 0 on was expected")
 
 
 def suppress_overlaps(boxes_xyxy: Array, scores: Array, *, iou: float, limit: int = MAX_BOXES) -> list[int]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,6 +29,8 @@ from thirtyfold.predict.artifact import MAX_FORM_BYTES, read_card, read_plain
 from thirtyfold.predict.chain import MARGIN_SHARE
 from thirtyfold.predict.decoders import EMBEDDING
 from thirtyfold.predict.detectors import YUNET, YuNet
+from thirtyfold.predict.face_alignment import ALIGNED_PX, FaceAligner
+from thirtyfold.predict.gallery import MAX_DIMENSION
 from thirtyfold.predict.recognizer_threshold import Evidence
 from thirtyfold.progress import SILENT, Progress
 from thirtyfold.workspace import DEFAULT_RUNS, MODEL_CARD, find_run
@@ -36,7 +39,6 @@ if TYPE_CHECKING:
     from thirtyfold.images import Pixels
 
 Vectors = NDArray[np.float32]
-Points = NDArray[np.float32]
 
 SFACE_NAME = "sface"
 # The digest and the length of 38,696,353 bytes are those of the zoo's own Git LFS pointer at this commit.
@@ -51,13 +53,6 @@ SFACE = Download(
 # The cosine from which OpenCV's own examples and tests say "the same person" (opencv_zoo, sface.py).
 SFACE_THRESHOLD = 0.363
 RECOGNIZE = "recognize"
-# Where eyes (left of the picture first), nose and corners of the mouth lie in a face of 112×112 that is turned
-# upright: the template of ArcFace (Deng et al., 2019), which OpenCV's ``alignCrop`` has as well.
-FACE_POINTS_112 = np.array(
-    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float32
-)
-_ALIGNED_PX = 112
-MAX_DIMENSION = 8192
 # What a float network expects of a pixel, by the name it has in `enroll --pixels`: value = (pixel - shift) / scale.
 PIXELS: Mapping[str, tuple[float, float]] = {"-1..1": (127.5, 127.5), "0..1": (0.0, 255.0), "0..255": (0.0, 1.0)}
 USUAL_PIXELS = "-1..1"
@@ -116,7 +111,7 @@ class SFace:
             self._network: Any = cv2.FaceRecognizerSF.create(
                 "onnx", np.frombuffer(onnx, np.uint8), np.empty(0, np.uint8)
             )
-            size = self._network.feature(np.zeros((_ALIGNED_PX, _ALIGNED_PX, 3), np.uint8)).size
+            size = self._network.feature(np.zeros((ALIGNED_PX, ALIGNED_PX, 3), np.uint8)).size
         except cv2.error as error:
             raise ModelError(
                 f"{source}: is not an SFace that OpenCV {cv2.__version__} can run ({str(error).splitlines()[0][:200]})"
@@ -131,27 +126,42 @@ class SFace:
         return _unit(raw, self.dimension)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnnxFile:
+    """An ONNX network that is ready to run, and how it takes a square picture of ``size`` pixels."""
+
+    source: str
+    sha256: str
+    session: Any
+    input_name: str
+    size: int
+    channels_first: bool
+    as_bytes: bool
+
+
 class OnnxEmbedder:
-    """Any ONNX network with one picture in, NCHW or NHWC, and one vector out. Raises :class:`ModelError` for others."""
+    """Any ONNX network with one picture in, NCHW or NHWC, and one vector out. Raises :class:`ModelError` for others.
+
+    Faces are turned upright by ``aligner``, or letterboxed where there is none.
+    """
 
     evidence = None
     published_threshold = None
 
-    def __init__(self, onnx: bytes, *, source: str, aligner: FaceAligner | None, pixels: str = USUAL_PIXELS) -> None:
+    def __init__(self, onnx: OnnxFile, *, aligner: FaceAligner | None, pixels: str = USUAL_PIXELS) -> None:
         if pixels not in PIXELS:
             raise UsageError(f"--pixels {pixels}: one of {', '.join(PIXELS)} was expected")
-        self.source = source
+        self.source = onnx.source
+        self.sha256 = onnx.sha256
         self.pixels = pixels
-        self.sha256 = hashlib.sha256(onnx).hexdigest()
-        self._session = _onnx_session(onnx, source)
-        self._channels_first, self._size, self._as_bytes = _onnx_input(self._session, source)
-        self._aligner = aligner if self._size == _ALIGNED_PX else None
-        outputs = [output.name for output in self._session.get_outputs()]
-        self.dimension = self._raw(np.zeros((self._size, self._size, 3), np.uint8)).size
+        self._onnx = onnx
+        self._aligner = aligner
+        outputs = [output.name for output in onnx.session.get_outputs()]
+        self.dimension = self._raw(np.zeros((onnx.size, onnx.size, 3), np.uint8)).size
         if len(outputs) != 1 or not 2 <= self.dimension <= MAX_DIMENSION:
             raise ModelError(
-                f"{source}: gives {', '.join(outputs)} with {self.dimension} numbers in the first; one vector of 2 to "
-                f"{MAX_DIMENSION} numbers was expected"
+                f"{self.source}: gives {', '.join(outputs)} with {self.dimension} numbers in the first; one vector of "
+                f"2 to {MAX_DIMENSION} numbers was expected"
             )
 
     def embed(self, crops: Sequence[Pixels]) -> Vectors:
@@ -159,15 +169,16 @@ class OnnxEmbedder:
         return _unit([self._raw(self._prepared(crop)) for crop in crops], self.dimension)
 
     def _prepared(self, crop: Pixels) -> Pixels:
-        return letterbox(crop, self._size)[0] if self._aligner is None else self._aligner(crop)
+        return letterbox(crop, self._onnx.size)[0] if self._aligner is None else self._aligner(crop)
 
     def _raw(self, square: Pixels) -> Vectors:
+        onnx = self._onnx
         shift, scale = PIXELS[self.pixels]
-        value: Any = square if self._as_bytes else (square.astype(np.float32) - np.float32(shift)) / np.float32(scale)
-        if self._channels_first:
+        value: Any = square if onnx.as_bytes else (square.astype(np.float32) - np.float32(shift)) / np.float32(scale)
+        if onnx.channels_first:
             value = value.transpose(2, 0, 1)
         try:
-            outputs = self._session.run(None, {self._session.get_inputs()[0].name: np.ascontiguousarray(value[None])})
+            outputs = onnx.session.run(None, {onnx.input_name: np.ascontiguousarray(value[None])})
         except Exception as error:  # onnxruntime raises classes of its own, none of them public
             raise ModelError(f"{self.source}: fails on a picture ({_first_line(error)})") from error
         return np.asarray(outputs[0], np.float32).ravel()
@@ -195,50 +206,9 @@ class RunEmbedder:
         self.evidence = Evidence.from_dict(_similarities(card.metrics), what=str(run_dir / MODEL_CARD))
 
     def embed(self, crops: Sequence[Pixels]) -> Vectors:
-        size = self._predictor.artifact.size
-        raw = [self._predictor.outputs(letterbox(crop, size)[0])[EMBEDDING].ravel() for crop in crops]
+        squares = (self._predictor.square(crop)[0] for crop in crops)
+        raw = [self._predictor.outputs(square)[EMBEDDING].ravel() for square in squares]
         return _unit(raw, self.dimension)
-
-
-class FaceAligner:
-    """A face cut out with its margin, to the same face upright, 112×112, by eyes, nose and mouth.
-
-    Where no face is found again in the cut-out, its middle is taken: the cut-out without its margin.
-    """
-
-    def __init__(self, finder: YuNet, *, margin_share: float) -> None:
-        self._finder = finder
-        self._margin_share = margin_share
-
-    def __call__(self, crop: Pixels) -> Pixels:
-        import cv2
-
-        points = self._points(crop)
-        if points is not None:
-            matrix = similarity_transform(points, FACE_POINTS_112)
-            return cv2.warpAffine(crop, matrix, (_ALIGNED_PX, _ALIGNED_PX))  # type: ignore[return-value]
-        height, width = crop.shape[:2]
-        share = self._margin_share / (1 + 2 * self._margin_share)
-        x, y = round(width * share), round(height * share)
-        middle = crop[y : height - y, x : width - x]
-        return cv2.resize(middle, (_ALIGNED_PX, _ALIGNED_PX), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
-
-    def _points(self, crop: Pixels) -> Points | None:
-        """The five points (5, 2) of the face nearest to the middle of ``crop``."""
-        faces = self._finder.points(crop)
-        middle = np.array(crop.shape[1::-1], np.float32) / 2
-        nearest = min(faces, key=lambda points: float(np.abs(points.mean(axis=0) - middle).sum()), default=None)
-        return nearest
-
-
-def similarity_transform(source: Points, target: Points) -> NDArray[np.float64]:
-    """The 2×3 matrix of turn, scale and shift that brings points (N, 2) nearest to others, by least squares."""
-    x, y = source[:, 0].astype(np.float64), source[:, 1].astype(np.float64)
-    one, none = np.ones_like(x), np.zeros_like(x)
-    rows = np.concatenate([np.stack([x, -y, one, none], axis=1), np.stack([y, x, none, one], axis=1)])
-    wanted = np.concatenate([target[:, 0], target[:, 1]]).astype(np.float64)
-    (a, b, dx, dy), *_ = np.linalg.lstsq(rows, wanted, rcond=None)
-    return np.array([[a, -b, dx], [b, a, dy]])
 
 
 def open_embedder(
@@ -249,18 +219,18 @@ def open_embedder(
     Raises :class:`ModelError` for what is none, and :class:`NotInstalledError` where a file cannot be fetched.
     """
     if source == SFACE_NAME:
-        onnx = obtain(SFACE, cache_dir(), progress).read_bytes()
-        return SFace(onnx, source=SFACE_NAME, aligner=_open_aligner(progress))
+        data = obtain(SFACE, cache_dir(), progress).read_bytes()
+        return SFace(data, source=SFACE_NAME, aligner=_open_aligner(progress))
     path = Path(source)
     if path.suffix.lower() == ".onnx" and not (path.parent / MODEL_CARD).is_file():
         if not path.is_file():
             raise ModelError(f"{path}: no such file; `{SFACE_NAME}`, a .onnx file or a run was expected")
-        onnx = read_plain(path, MAX_FORM_BYTES)
-        session = _onnx_session(onnx, str(path))
-        aligner = _open_aligner(progress) if _onnx_input(session, str(path))[1] == _ALIGNED_PX else None
-        if aligner is not None and _is_sface(session):
-            return SFace(onnx, source=str(path.resolve()), aligner=aligner)
-        return OnnxEmbedder(onnx, source=str(path.resolve()), aligner=aligner, pixels=pixels)
+        data = read_plain(path, MAX_FORM_BYTES)
+        onnx = _open_onnx(data, path)
+        aligner = _open_aligner(progress) if onnx.size == ALIGNED_PX else None
+        if aligner is not None and _is_sface(onnx.session):
+            return SFace(data, source=onnx.source, aligner=aligner)
+        return OnnxEmbedder(onnx, aligner=aligner, pixels=pixels)
     return RunEmbedder(find_run(source, runs_dir, task=RECOGNIZE).resolve())
 
 
@@ -269,20 +239,9 @@ def _open_aligner(progress: Progress) -> FaceAligner:
     return FaceAligner(YuNet(path.read_bytes(), name=str(path)), margin_share=MARGIN_SHARE)
 
 
-def _onnx_session(onnx: bytes, name: str) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    try:
-        # From the bytes whose hash is kept: the file may change meanwhile.
-        return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises classes of its own, none of them public
-        raise ModelError(f"{name}: is not a model that ONNX Runtime can run ({_first_line(error)})") from error
-
-
-def _onnx_input(session: Any, name: str) -> tuple[bool, int, bool]:
-    """Whether channels come first, the side in pixels, and whether pixels are bytes. Raises :class:`ModelError`."""
+def _open_onnx(data: bytes, path: Path) -> OnnxFile:
+    """Raises :class:`ModelError` for what ONNX Runtime cannot run, or what takes something else than a picture."""
+    session = _onnx_session(data, str(path))
     inputs = session.get_inputs()
     shape = list(inputs[0].shape) if len(inputs) == 1 else []
     channels_first = len(shape) == 4 and shape[1] == 3
@@ -293,10 +252,30 @@ def _onnx_input(session: Any, name: str) -> tuple[bool, int, bool]:
     if not (batch_fits and square and 3 in (shape[1], shape[3]) and inputs[0].type in kinds):
         found = ", ".join(f"{it.name} {it.shape} {it.type}" for it in inputs)
         raise ModelError(
-            f"{name}: takes {found or 'nothing'}; one square picture of a fixed size, [1, 3, side, side] or "
+            f"{path}: takes {found or 'nothing'}; one square picture of a fixed size, [1, 3, side, side] or "
             "[1, side, side, 3], float or uint8, was expected"
         )
-    return channels_first, int(sides[0]), kinds[inputs[0].type]
+    return OnnxFile(
+        source=str(path.resolve()),
+        sha256=hashlib.sha256(data).hexdigest(),
+        session=session,
+        input_name=str(inputs[0].name),
+        size=int(sides[0]),
+        channels_first=channels_first,
+        as_bytes=kinds[inputs[0].type],
+    )
+
+
+def _onnx_session(data: bytes, name: str) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        # From the bytes whose hash is kept: the file may change meanwhile.
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises classes of its own, none of them public
+        raise ModelError(f"{name}: is not a model that ONNX Runtime can run ({_first_line(error)})") from error
 
 
 def _is_sface(session: Any) -> bool:

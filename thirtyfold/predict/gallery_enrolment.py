@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING
 from thirtyfold.errors import DataError, ImageError, UsageError
 from thirtyfold.images import Pixels, is_image, rgb_of
 from thirtyfold.predict.chain import crop
-from thirtyfold.predict.gallery import (
+from thirtyfold.predict.gallery import Entry, Gallery, Maker, check_name
+from thirtyfold.predict.gallery_facts import alike, people_of
+from thirtyfold.predict.gallery_folder import (
     DEFAULT_GALLERY,
-    Entry,
-    Gallery,
-    Maker,
-    check_name,
     delete_gallery,
     is_gallery,
     keep_photo,
@@ -25,12 +23,11 @@ from thirtyfold.predict.gallery import (
     read_gallery,
     write_gallery,
 )
-from thirtyfold.predict.gallery_facts import alike, people_of
 from thirtyfold.predict.gallery_results import EnrollResult, ForgetResult, Listed
-from thirtyfold.predict.recognizer import open_its_embedder, require_same, settled, settled_again
+from thirtyfold.predict.recognizer import open_its_embedder, require_same, with_decision, with_decision_anew
 from thirtyfold.predict.recognizer_threshold import DEFAULT_FAR
 from thirtyfold.progress import SILENT, Progress
-from thirtyfold.sample import Annotation
+from thirtyfold.sample import Annotation, box_area
 
 if TYPE_CHECKING:
     from thirtyfold.predict.detectors import Detector
@@ -159,7 +156,7 @@ def forget(name: str, folder: Path, *, dry_run: bool = False) -> ForgetResult:
     read_gallery(folder)  # before the folder is made for its lock
     with locked(folder, "forget"):
         gallery, rest = _taken_out(name, folder)
-        photos = write_gallery(folder, settled_again(rest)) if rest.entries else delete_gallery(folder)
+        photos = write_gallery(folder, with_decision_anew(rest)) if rest.entries else delete_gallery(folder)
     return _forgotten(name, folder, gallery, rest, photos=photos, dry_run=False)
 
 
@@ -182,14 +179,14 @@ def change_threshold(
 
 
 def _decided(gallery: Gallery, embedder: Embedder, *, far: float | None, threshold: float | None) -> Gallery:
-    """Settled anew; a rate takes back what was given by hand before."""
+    """With a new decision; giving a rate cancels a threshold that was given by hand before."""
     kept = gallery.given_threshold if far is None else None
     gallery = replace(
         gallery,
         far=gallery.far if far is None else far,
         given_threshold=kept if threshold is None else threshold,
     )
-    return settled(gallery, evidence=embedder.evidence, published_threshold=embedder.published_threshold)
+    return with_decision(gallery, evidence=embedder.evidence, published_threshold=embedder.published_threshold)
 
 
 def _empty(embedder: Embedder) -> Gallery:
@@ -219,7 +216,8 @@ def _faces(
     seen: set[str] = set()
     with progress.bar("faces", total=options.wanted, unit="photo") as bar:
         for photo in photos:
-            holder = name if photo.sha256 in seen else gallery.holder_of(photo.sha256)
+            sha256 = photo.sha256
+            holder = name if sha256 in seen else gallery.holder_of(sha256)
             if holder is not None:
                 refused.append((photo.name, f"the same photo is enrolled already, of {holder}"))
                 continue
@@ -233,9 +231,9 @@ def _faces(
                 if not options.patient:
                     refused.append((photo.name, face))
                 continue
-            seen.add(photo.sha256)
+            seen.add(sha256)
             when = now.isoformat(timespec="seconds")
-            entries.append((Entry(name=name, photo=photo.name[-200:], sha256=photo.sha256, when=when), photo))
+            entries.append((Entry(name=name, photo=photo.name[-200:], sha256=sha256, when=when), photo))
             crops.append(crop(pixels, face.box_xyxy))
             bar.advance()
             if len(entries) == options.wanted:
@@ -249,17 +247,12 @@ def _the_face(found: Sequence[Annotation], *, largest: bool) -> Annotation | str
         return "no face was found"
     if len(found) > 1 and not largest:
         return f"{len(found)} faces were found; cut one out, or take the largest with --largest"
-    face = max(found, key=_area)
+    face = max(found, key=lambda shape: box_area(shape.box_xyxy))
     left, top, right, bottom = face.box_xyxy
     side = min(right - left, bottom - top)
     if side < SMALLEST_FACE_PX:
         return f"the face is {side:.0f} pixels wide; {SMALLEST_FACE_PX} or more are needed, so come nearer"
     return face
-
-
-def _area(face: Annotation) -> float:
-    left, top, right, bottom = face.box_xyxy
-    return (right - left) * (bottom - top)
 
 
 def _with_photos(folder: Path, gallery: Gallery, new: Sequence[tuple[Entry, Photo]]) -> Gallery:

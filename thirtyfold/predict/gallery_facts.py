@@ -44,11 +44,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alike:
-    """What is to be thought of a person's photos.
+    """How well a person's photos fit together, and whether they look like somebody else.
 
-    ``mean`` and ``least`` are cosines of two of them. ``odd`` are photos that are nearer to somebody else, or from the
-    threshold's point of view a stranger's, with who that is. ``warning`` is a sentence where the person as a whole
-    looks like somebody who is enrolled already.
+    ``mean`` and ``least`` are cosines of two of them. ``odd`` are photos that would not be recognized by the others:
+    (photo, why). ``warning`` is a sentence where the person as a whole looks like somebody who is enrolled already.
     """
 
     photos: int
@@ -101,10 +100,10 @@ def people_of(gallery: Gallery) -> tuple[Person, ...]:
 
 
 def alike(gallery: Gallery, name: str, *, threshold: float | None) -> Alike:
-    """What is to be thought of the photos of ``name``.
+    """How well the photos of ``name`` fit together.
 
-    ``threshold`` is a cosine found without them: a twin who is enrolled would raise one that they had a part in. Where
-    there is none, whoever looks more like them than their own photos look like each other is pointed out.
+    ``threshold`` is a cosine found without them: if a twin is enrolled, one found with them would be too high to see
+    that. Where there is none, whoever looks more like them than their own photos look like each other is pointed out.
     """
     pairs = _pairs(gallery, name)
     (person,) = (person for person in people_of(gallery) if person.name == name)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from thirtyfold.datasets.formats.label_set import IGNORE_LABEL, is_ignored
+from thirtyfold.datasets.formats.label_set import is_void
 from thirtyfold.datasets.formats.table import FORMATS, detect, locate
 from thirtyfold.errors import FileDataError, NothingToDo, UsageError
 from thirtyfold.images import read_rgb
@@ -25,8 +26,7 @@ class LabelCrops:
 
     def counts(self) -> dict[str, int]:
         """How many of each label."""
-        labels = [one.annotation.label for one in self.written]
-        return {label: labels.count(label) for label in dict.fromkeys(sorted(labels))}
+        return dict(sorted(Counter(one.annotation.label for one in self.written).items()))
 
 
 def crop_labels(source: Path, options: CropOptions, *, progress: Progress = SILENT) -> LabelCrops:
@@ -48,19 +48,17 @@ def crop_labels(source: Path, options: CropOptions, *, progress: Progress = SILE
         raise NothingToDo(f"{source}: nothing is labelled there, so there is nothing to cut out")
     folder = CropFolder(replace(options, by_class=True))
     problems = list(label_set.problems)
-    try:
-        with progress.bar("cutting out", total=len(samples), unit="photo") as bar:
-            for sample in samples:
-                if wanted := _wanted(sample):
-                    try:
-                        pixels = read_rgb(sample.image_path)
-                    except FileDataError as error:
-                        problems.append(error)
-                    else:
-                        folder.add(sample.image_path, Path(sample.image_path.name), pixels, wanted, part=sample.split)
-                bar.advance()
-    finally:
-        folder.close()
+    with progress.bar("cutting out", total=len(samples), unit="photo") as bar:
+        for sample in samples:
+            if wanted := _wanted(sample):
+                try:
+                    pixels = read_rgb(sample.image_path)
+                except FileDataError as error:
+                    problems.append(error)
+                else:
+                    folder.add(sample.image_path, Path(sample.image_path.name), pixels, wanted, part=sample.split)
+            bar.advance()
+    folder.begin_index()
     if not any(sample.split for sample in samples):
         progress.say(
             "the dataset has no split, so neither have the cut-outs: before a training keep those of one photo "
@@ -75,8 +73,4 @@ def crop_labels(source: Path, options: CropOptions, *, progress: Progress = SILE
 
 
 def _wanted(sample: Sample) -> list[Annotation]:
-    return [
-        shape
-        for shape in sample.annotations or ()
-        if shape.label != IGNORE_LABEL and not is_ignored(shape) and not sample.machine_made
-    ]
+    return [shape for shape in sample.annotations or () if not is_void(shape) and not sample.machine_made]

@@ -7,7 +7,7 @@ through the centres of the outermost pixels and would shrink every region by hal
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -82,21 +82,6 @@ def region(
         score=score,
         extra={AREA_PX: int(mask.sum())},
     )
-
-
-def area_px(annotation: Annotation) -> float:
-    """The area of a shape in pixels: what its outline was made of, or what it encloses."""
-    known = annotation.extra.get(AREA_PX)
-    return float(known) if isinstance(known, int | float) else regions.area_of(annotation)
-
-
-def areas_by_label(annotations: Sequence[Annotation]) -> Mapping[str, float]:
-    """The pixels of each label, summed over its shapes."""
-    totals: dict[str, float] = {}
-    for annotation in annotations:
-        if regions.encloses(annotation):
-            totals[annotation.label] = totals.get(annotation.label, 0.0) + area_px(annotation)
-    return totals
 
 
 def _simplified(ring: Sequence[Point], tolerance_px: float) -> tuple[Point, ...]:

@@ -14,7 +14,8 @@ from thirtyfold.errors import DataError, ModelError
 from thirtyfold.predict.artifact import newest_run_on
 from thirtyfold.predict.chain import MARGIN_SHARE, OF_CUT_OUTS, DetectorAsSecond, Second, Verdict
 from thirtyfold.predict.detectors import Model, find_model, open_detector
-from thirtyfold.predict.gallery import DEFAULT_GALLERY, UNKNOWN, Gallery, is_gallery, read_gallery
+from thirtyfold.predict.gallery import UNKNOWN, Gallery
+from thirtyfold.predict.gallery_folder import DEFAULT_GALLERY, is_gallery, read_gallery
 from thirtyfold.predict.recognizer_threshold import (
     ENOUGH_STRANGERS,
     Decision,
@@ -69,11 +70,12 @@ class Recognizer:
         return Verdict(label=self._people[best], score=sure)
 
 
-def settled(gallery: Gallery, *, evidence: Evidence | None, published_threshold: float | None) -> Gallery:
-    """The gallery with what it decides by: see :class:`~thirtyfold.predict.embedder.Embedder` for the two.
+def with_decision(gallery: Gallery, *, evidence: Evidence | None, published_threshold: float | None) -> Gallery:
+    """The gallery with the threshold it decides by, or without one if too few people are enrolled.
 
-    First what a person gave, then the validation people of the run, then what the makers of the network publish, then
-    the enrolled people themselves; ``None`` if they are too few.
+    The first of these that there is: what a person gave; the ``evidence`` of the run's validation people; the
+    ``published_threshold`` of the network's makers; the enrolled people themselves. For the two arguments see
+    :class:`~thirtyfold.predict.embedder.Embedder`.
     """
     people = len(gallery.people)
     decision = None
@@ -91,11 +93,14 @@ def settled(gallery: Gallery, *, evidence: Evidence | None, published_threshold:
     return replace(gallery, decision=decision)
 
 
-def settled_again(gallery: Gallery) -> Gallery:
-    """As :func:`settled` after somebody was forgotten, without the embedder: what it said stays, a shade too strict."""
+def with_decision_anew(gallery: Gallery) -> Gallery:
+    """As :func:`with_decision`, after somebody was forgotten and without the embedder.
+
+    A threshold that came from the embedder stays: for fewer people it is a little stricter than it has to be.
+    """
     if gallery.decision is not None and gallery.decision.by in ("run", "published"):
         return gallery
-    return settled(gallery, evidence=None, published_threshold=None)
+    return with_decision(gallery, evidence=None, published_threshold=None)
 
 
 def open_recognizer(folder: Path, progress: Progress = SILENT) -> Recognizer:

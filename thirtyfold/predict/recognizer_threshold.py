@@ -62,7 +62,7 @@ class Evidence:
         try:
             same, different = (tuple(sorted(float(value) for value in raw[kind])) for kind in ("same", "different"))
             people, photos, whose = int(raw["people"]), int(raw["photos"]), str(raw["whose"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ModelError(f"{what}: its similarities of faces are broken ({error}); train again") from error
         if not all(-1.001 <= value <= 1.001 for value in (*same, *different)):
             raise ModelError(f"{what}: has similarities of faces that are none, from -1 to 1; train again")
@@ -98,10 +98,7 @@ def templates(vectors: Vectors, names: Sequence[str]) -> tuple[tuple[str, ...], 
     """The people, sorted, and the mean direction (people, D) of the unit vectors (N, D) that carry their names."""
     import numpy as np
 
-    people = tuple(sorted(set(names)))
-    of = np.array([people.index(name) for name in names], np.int64)
-    sums = np.zeros((len(people), vectors.shape[1]), np.float64)
-    np.add.at(sums, of, vectors)
+    people, _, sums = _summed(vectors, names)
     return people, _directions(sums).astype(np.float32)
 
 
@@ -109,12 +106,9 @@ def evidence_of(vectors: Vectors, names: Sequence[str]) -> Evidence:
     """Every face against every person; against its own without that very face, so people of one photo have no own."""
     import numpy as np
 
-    people = tuple(sorted(set(names)))
-    if not people:
+    if not names:
         return Evidence(same=(), different=(), people=0, photos=0)
-    of = np.array([people.index(name) for name in names], np.int64)
-    sums = np.zeros((len(people), vectors.shape[1]), np.float64)
-    np.add.at(sums, of, vectors)
+    people, of, sums = _summed(vectors, names)
     cosines = np.asarray(vectors, np.float64) @ _directions(sums).T
     counts = np.bincount(of, minlength=len(people))
     without = _directions(sums[of] - vectors)
@@ -180,6 +174,18 @@ def _curve(evidence: Evidence, *, around: float) -> tuple[float, float]:
     fitted = LogisticRegression(C=10.0, class_weight="balanced").fit(cosines, is_same)
     slope, intercept = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
     return (slope, intercept) if slope > 0 else (_USUAL_SLOPE, -_USUAL_SLOPE * around)
+
+
+def _summed(vectors: Vectors, names: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.int64], NDArray[np.float64]]:
+    """The people, sorted; which of them each vector is of, (N,); and the sum of each person's vectors, (people, D)."""
+    import numpy as np
+
+    people = tuple(sorted(set(names)))
+    numbers = {name: number for number, name in enumerate(people)}
+    of = np.array([numbers[name] for name in names], np.int64)
+    sums = np.zeros((len(people), vectors.shape[1]), np.float64)
+    np.add.at(sums, of, vectors)
+    return people, of, sums
 
 
 def _directions(sums: NDArray[np.float64]) -> NDArray[np.float64]:

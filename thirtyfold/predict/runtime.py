@@ -15,7 +15,7 @@ from thirtyfold.errors import ModelError, NotInstalledError
 from thirtyfold.native_noise import LITERT_CHAT, without_lines
 from thirtyfold.predict.artifact import Artifact, load_artifact, runnable_file
 from thirtyfold.predict.calibration import Calibration, calibrate
-from thirtyfold.predict.decoders import DECODERS, Array, Placement
+from thirtyfold.predict.decoders import DECODERS, Array, Placement, check_options
 from thirtyfold.predict.forms import AUTO
 from thirtyfold.predict.prepare import prepared_square
 from thirtyfold.sample import Annotation
@@ -34,11 +34,12 @@ class Predictor:
     ``threshold`` is the score from which something counts as found: the model's own
     unless :func:`load` was given another. ``model_ms`` is how long the network itself took
     for the last picture, in milliseconds. Scores are calibrated where ``model.json`` has a
-    ``calibration``, and thresholds are thresholds of calibrated scores.
+    ``calibration``, and thresholds are thresholds of calibrated scores. ``name`` is the path of the form that runs.
     """
 
     def __init__(self, artifact: Artifact, weights: bytes, *, name: str, threshold: float | None = None) -> None:
         self.artifact = artifact
+        self.name = name
         self.threshold = artifact.score_threshold if threshold is None else threshold
         self.model_ms = 0.0
         self._interpreter = _interpreter(weights, name)
@@ -125,6 +126,10 @@ def _tensors(interpreter: Any, artifact: Artifact, name: str) -> tuple[int, dict
         raise ModelError(
             f"{name}: its outputs are of a kind this version does not know ({artifact.decoder}); update thirtyfold"
         )
+    try:
+        check_options(artifact.decoder_options)
+    except ValueError as error:
+        raise ModelError(f"{name}: in its model.json {error}; train again") from error
     if SIGNATURE not in interpreter.get_signature_list():
         raise ModelError(f"{name}: has no signature {SIGNATURE!r}; export it again")
     signature = interpreter.get_signature_runner(SIGNATURE)

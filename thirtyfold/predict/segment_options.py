@@ -6,24 +6,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from thirtyfold.errors import UsageError
+from thirtyfold.option import option
 
 OPACITY = 0.4
+OPACITY_HELP = "How much filled outlines cover, 0 to 1."
 # Smaller tiles show a network nothing.
 SMALLEST_TILE_PX = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentOptions:
-    """``masks`` is a folder for a mask of each picture. ``instances`` takes objects that touch apart. ``tile_px``: the
-    picture is looked at in overlapping tiles of so many of its pixels. ``mm_per_pixel`` gives areas in mm². ``opacity``
-    is that of filled outlines on drawn pictures.
-    """
+    """``tile_px`` is in pixels of the picture, not of the model's input."""
 
-    masks: Path | None = None
-    instances: bool = False
-    tile_px: int | None = None
-    mm_per_pixel: float | None = None
-    opacity: float = OPACITY
+    masks: Path | None = option(None, help="Outlines: write a mask of each picture into this folder, a class a number.")
+    instances: bool = option(False, help="Outlines: take objects that touch apart.")
+    tile_px: int | None = option(
+        None, flag="--tile", help="Outlines: look at large pictures in overlapping tiles of so many pixels."
+    )
+    mm_per_pixel: float | None = option(None, help="Outlines: give their areas in mm².")
+    opacity: float = option(OPACITY, help=OPACITY_HELP)
 
     def __post_init__(self) -> None:
         if self.tile_px is not None and self.tile_px < SMALLEST_TILE_PX:

@@ -1,16 +1,11 @@
-"""A segmenter with what only segmenters can do: large pictures in tiles, objects apart, masks as files."""
+"""A segmenter with what only segmenters can do: large pictures in tiles, objects that touch taken apart."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thirtyfold import files
 from thirtyfold.errors import UsageError
-from thirtyfold.predict.decoders import Placement
 from thirtyfold.predict.detectors import Detector
 from thirtyfold.predict.runtime import Predictor
 from thirtyfold.predict.segment_options import SegmentOptions
@@ -43,7 +38,7 @@ def with_options(detector: Detector, options: SegmentOptions) -> Detector:
 
 
 class Segmenter:
-    """A :class:`~thirtyfold.predict.detectors.Detector`: a segmenter's run with options of its own."""
+    """A :class:`~thirtyfold.predict.detectors.Detector`: a run that outlines, with what the command line asks for."""
 
     def __init__(self, predictor: Predictor, options: SegmentOptions) -> None:
         self.threshold = predictor.threshold
@@ -53,6 +48,7 @@ class Segmenter:
             **predictor.artifact.decoder_options,
             "instances": options.instances,
         }
+        self._cells = 0  # along a side of the network's output; known when it has looked at something
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -70,13 +66,7 @@ class Segmenter:
         return annotations_of(found, self.classes, lowest, self._decoder_options, pixels_per_cell=cell_px)
 
     def _whole(self, pixels: Pixels) -> Segmentation:
-        from thirtyfold.images import letterbox
-
-        height, width = pixels.shape[:2]
-        square, scale, offset_xy = letterbox(pixels, self._predictor.artifact.size)
-        placement = Placement(
-            size=self._predictor.artifact.size, scale=scale, offset_xy=offset_xy, image_wh=(width, height)
-        )
+        square, placement = self._predictor.square(pixels)
         return segmentation_of(self._mask(square), placement)
 
     def _tiled(self, pixels: Pixels, tile_px: int) -> Segmentation:
@@ -119,45 +109,3 @@ class Segmenter:
         self.model_ms += (time.perf_counter() - started) * 1000
         self._cells = mask.shape[0]
         return mask
-
-
-@dataclass(slots=True)
-class MaskFolder:
-    """Index PNGs below ``folder``: a pixel is the number of its class, 0 for background, in VOC's colours.
-
-    ``labelmap.txt`` names the numbers, so that `thirtyfold convert` and other programs read the folder. Raises
-    :class:`UsageError` for a folder in which there is anything but masks of these classes.
-    """
-
-    folder: Path
-    classes: Sequence[str]
-    originals: set[Path]
-    written: list[Path] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        from thirtyfold.datasets.formats import labelmap
-
-        text, path = labelmap.text(self.classes), self.folder / labelmap.NAME
-        if self.folder.exists() and not self.folder.is_dir():
-            raise UsageError(f"--masks {self.folder}: is no folder; choose another name")
-        if self.folder.exists() and any(self.folder.iterdir()):
-            known = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-            if known != text:
-                raise UsageError(f"--masks {self.folder}: holds other files already; name a new folder")
-        files.write_text(path, text, durable=False)
-
-    def add(self, relative: Path, annotations: Sequence[Annotation], size_wh: tuple[int, int]) -> Path:
-        """Write the mask of a picture under its name, as .png, and return where."""
-        from thirtyfold.datasets.formats import index_png
-        from thirtyfold.datasets.rasterize import label_map, numbers_of
-
-        path = self.folder / relative.with_suffix(".png")
-        number = 1
-        while path.resolve() in self.originals or path in self.written:
-            number += 1
-            path = self.folder / relative.with_name(f"{relative.stem}-{number}.png")
-        # Best first is how they come; the best is to lie on top.
-        numbers = label_map(annotations[::-1], numbers_of(self.classes), size_wh)
-        files.write_bytes(path, index_png.encode(numbers), durable=False)
-        self.written.append(path)
-        return path

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from thirtyfold.predict.decoders import Array, Placement
 
-# Of a cell of the network's output, in pixels of the picture: less than one was not really seen.
+# A piece smaller than this many cells of the network's output was not really seen.
 _SMALLEST_CELLS = 1.0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thirtyfold.predict.decoders import RANKED
@@ -23,7 +24,8 @@ _RAW_BOXES = 5
 class Steps:
     """``milliseconds`` by step, in order. Of a trained model: the side of its ``square``, where the picture lies in it
     (``scale``, ``offset_xy``), how it was prepared, the least, mean and largest number of what the network was
-    fed, uint8 RGB, and ``raw``, what it said first: (label, score, box).
+    ``fed``, uint8 RGB, the file of the ``form`` that ran, and ``raw``, its best answers whatever their score: (label,
+    score, box).
     """
 
     image_wh: tuple[int, int]
@@ -104,7 +106,7 @@ def look(pixels: Pixels, detector: Detector, *, read_ms: float) -> tuple[tuple[A
         offset_xy=placement.offset_xy,
         prepare=detector.artifact.prepare,
         fed=(int(square.min()), float(square.mean()), int(square.max())),
-        form=detector.artifact.runs,
+        form=Path(detector.name).name,
         raw=_raw(detector.decode(outputs, placement, threshold=0.0)),
     )
 

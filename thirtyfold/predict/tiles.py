@@ -80,8 +80,8 @@ def blended(
 ) -> Iterator[tuple[int, Scores]]:
     """(first row, scores (rows, width, channels)) from top to bottom, every row of the picture once.
 
-    ``overlap_px`` is a quarter of the tile where it is not given, the margin a quarter of the overlap. Nobody is given
-    the same array twice.
+    ``overlap_px`` is a quarter of the tile where it is not given, the margin a quarter of the overlap. Every array is
+    a new one.
     """
     overlap = round(tile_px * OVERLAP_SHARE) if overlap_px is None else overlap_px
     margin = overlap // 4 if margin_px is None else margin_px
@@ -100,12 +100,6 @@ def blended(
         yield top, strip[: min(done, height - top), :width].copy()
         strip[: tile_px - done] = strip[done:].copy()
         strip[tile_px - done :] = 0
-
-
-def tile_count(size_wh: tuple[int, int], tile_px: int, *, overlap_px: int, multiple_px: int = STRIDE_PX) -> int:
-    """How many tiles :func:`blended` looks at."""
-    axes = [axis_of(length, tile_px, overlap_px=overlap_px, multiple_px=multiple_px) for length in size_wh]
-    return math.prod(len(axis.starts) for axis in axes)
 
 
 def _ramp(from_edge_px: NDArray[np.float64], overlap_px: int, margin_px: int) -> NDArray[np.float64]:

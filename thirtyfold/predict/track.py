@@ -25,7 +25,7 @@ class TrackSettings:
     but neither begins an object nor keeps one alive. ``measured_share`` is how far a model's box is off,
     ``acceleration_share`` how suddenly things move (spectral density, per s³).
 
-    The last two and ``coast_seconds`` were settled on by ``benchmarks/track.py``.
+    The last two and ``coast_seconds`` were chosen with ``benchmarks/track.py``.
     """
 
     min_hits: int = 2

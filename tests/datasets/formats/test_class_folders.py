@@ -61,6 +61,15 @@ def test_a_class_that_cannot_be_a_folder_gets_a_name_that_can(tmp_path: Path, ta
     assert len(read_as("folders", tmp_path / "out").entries[0].sample.tags) == 1
 
 
+def test_two_classes_never_share_a_folder_though_no_system_can_have_their_names(tmp_path: Path) -> None:
+    tags = ("a:b", "a/b", "a_b", "Cat", "cat")
+    entries = [entry(write_photo(tmp_path / f"p/{n}.jpg"), None, tags=(tag,)) for n, tag in enumerate(tags)]
+    losses = write_as("folders", entries, tmp_path / "out")
+    folders = {path.name: path.parent.name for path in (tmp_path / "out").rglob("*.jpg")}
+    assert folders == {"0.jpg": "a_b-3", "1.jpg": "a_b-2", "2.jpg": "a_b", "3.jpg": "Cat", "4.jpg": "cat-2"}
+    assert set(losses.by_file) == {"0.jpg", "1.jpg", "4.jpg"}
+
+
 def test_a_dataset_of_boxes_alone_is_refused(tmp_path: Path) -> None:
     write_as("labelme", [entry(write_photo(tmp_path / "p/a.jpg"), [box("x", 1, 1, 3, 3)])], tmp_path / "a")
     with pytest.raises(DataError, match="No photo has a class"):

@@ -93,6 +93,8 @@ def test_run_length_masks_keep_their_holes_through_labelme_and_back(tmp_path: Pa
         ({"size": [10**6, 10**6], "counts": [10**12]}, r"size \[30, 40\]"),
         ([[1, 2, 3, 4]], "three corners"),
         ([[1, 2, 3, 4, 5, float("nan")]], "no number"),
+        ([[1, 2, 3, 4, 5, 10**400]], "no number"),
+        ([[1, 2, 3, 4, 5, 1e308]], "farther away"),
     ],
 )
 def test_a_broken_outline_is_named_and_the_rest_is_read(tmp_path: Path, segmentation: object, reason: str) -> None:
@@ -188,11 +190,90 @@ def test_an_area_or_box_of_the_other_tool_is_kept_only_while_it_fits_the_outline
     assert (other["area"], other["bbox"]) == (12.5, [30, 20, 5, 5])
 
 
+@pytest.mark.parametrize("box", [[10**400, 1, 5, 5], [1e308, 1, 1e308, 5], [1, 1, True, 5], "1,1,5,5", None])
+def test_a_broken_box_is_named_and_the_rest_is_read(tmp_path: Path, box: object) -> None:
+    label_set = read_as("coco", _write(tmp_path, [{"bbox": box}, {"bbox": [1, 1, 5, 5]}]))
+    assert len(label_set.entries[0].sample.annotations or ()) == 1
+    assert "annotations[0] of one.jpg: its bbox" in label_set.problems[0].reason
+
+
+@pytest.mark.parametrize("number", [10**400, float("nan"), float("inf"), True, "0.5"])
+def test_a_score_or_an_area_that_is_no_number_is_not_taken_for_one(tmp_path: Path, number: object) -> None:
+    ring = [1, 1, 9, 1, 9, 9]
+    (shape,) = _shapes(_write(tmp_path / "a", [{"segmentation": [ring], "area": number, "score": number}]))
+    assert shape.score is None
+    run(tmp_path / "a", tmp_path / "b", "coco")
+    (row,) = json.loads((tmp_path / "b/annotations/instances.json").read_text())["annotations"]
+    assert row["area"] == 32
+
+
+def test_files_that_number_their_categories_otherwise_keep_their_classes_apart(tmp_path: Path) -> None:
+    for part, label in (("train", "cat"), ("val", "dog")):
+        write_photo(tmp_path / "a/images" / f"{part}.jpg")
+        document = {
+            "images": [{"id": 1, "file_name": f"{part}.jpg"}],
+            "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5]}],
+            "categories": [{"id": 1, "name": label}],
+        }
+        (tmp_path / "a" / f"instances_{part}.json").write_text(json.dumps(document))
+    run(tmp_path / "a", tmp_path / "b", "coco")
+    labels = {
+        e.name: [shape.label for shape in e.sample.annotations or ()] for e in read_as("coco", tmp_path / "b").entries
+    }
+    assert labels == {"train.jpg": ["cat"], "val.jpg": ["dog"]}
+
+
+@pytest.mark.parametrize("to", ["labelme", "coco", "voc", "yolo"])
+def test_our_own_keys_may_hold_anything_where_somebody_else_wrote_them(tmp_path: Path, to: str) -> None:
+    hostile = {"voc": 5, "labelme": "x", "coco": ["y"], "capture": 3}
+    image = {"id": 7, "file_name": "one.jpg", "thirtyfold": {"labelled": True, "session": "s", "extra": hostile}}
+    other = {"id": 8, "file_name": "two.jpg", "thirtyfold": {"labelled": True, "extra": {"labelme": {"flags": [1]}}}}
+    box = {"bbox": [1, 1, 5, 5], "thirtyfold": {"extra": {"voc": 5, "imglab": [1]}, "group": "x"}}
+    write_photo(tmp_path / "a/images/two.jpg")
+    run(_write(tmp_path / "a", [box], images=[image, other]), tmp_path / "b", to)
+    assert len(read_as(to, tmp_path / "b").entries) == 2
+
+
+@pytest.mark.parametrize("name", [None, {"en": "cat"}, 7, True])
+def test_a_category_whose_name_is_no_text_is_called_as_it_is_written(tmp_path: Path, name: object) -> None:
+    root = _write(tmp_path / "a", [{"bbox": [1, 1, 5, 5], "category_id": 1}], categories=[{"id": 1, "name": name}])
+    run(root, tmp_path / "b", "coco")
+    assert [shape.label for shape in _shapes(tmp_path / "b")] == [str(name)]
+
+
+def test_what_is_called_json_and_is_no_file_is_passed_over(tmp_path: Path) -> None:
+    root = _write(tmp_path, [{"bbox": [1, 1, 5, 5]}])
+    (root / "folder.json").mkdir()
+    (root / "link.json").symlink_to("nowhere.json")
+    assert len(_shapes(root)) == 1
+
+
+def test_a_file_name_longer_than_any_path_is_found_by_its_end(tmp_path: Path) -> None:
+    image = {"id": 7, "file_name": "x" * 5000 + "/one.jpg", "width": 40, "height": 30}
+    assert len(read_as("coco", _write(tmp_path, [], images=[image])).entries) == 1
+
+
 def test_two_files_on_the_same_photos_are_refused_by_name(tmp_path: Path) -> None:
     root = _write(tmp_path, [])
     (root / "instances_b.json").write_bytes((root / "annotations.json").read_bytes())
     with pytest.raises(UsageError, match=r"both describe one.jpg"):
         read_as("coco", root)
+
+
+def test_each_parts_file_means_the_photos_of_its_own_folder(tmp_path: Path) -> None:
+    for number, part in enumerate(("train", "valid")):
+        write_photo(tmp_path / part / "1.jpg", seed=number)
+        document = {
+            "images": [{"id": 1, "file_name": "1.jpg"}, {"id": 2}],
+            "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 5 + number, 5]}],
+            "categories": [{"id": 1, "name": "face"}],
+        }
+        (tmp_path / part / "_annotations.coco.json").write_text(json.dumps(document))
+    entries = read_as("coco", tmp_path).entries
+    found = {
+        e.sample.image_path.parent.name: (e.sample.split, (e.sample.annotations or ())[0].box_xyxy[2]) for e in entries
+    }
+    assert found == {"train": ("train", 6), "valid": ("val", 7)}
 
 
 def test_files_called_train_and_val_are_the_parts(tmp_path: Path) -> None:

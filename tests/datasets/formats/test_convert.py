@@ -12,7 +12,7 @@ from thirtyfold import cli
 from thirtyfold.datasets.formats import regions
 from thirtyfold.datasets.formats.convert_options import READABLE, WRITABLE, ConvertOptions
 from thirtyfold.datasets.formats.label_set import Entry
-from thirtyfold.datasets.formats.losses import ALLOWED, REASONS, Losses, table_markdown
+from thirtyfold.datasets.formats.losses import ALLOWED, REASONS, Losses
 from thirtyfold.datasets.formats.table import FORMATS
 from thirtyfold.errors import DataError, LabelError, UsageError
 from thirtyfold.sample import Annotation
@@ -96,6 +96,27 @@ def test_what_belongs_to_the_whole_dataset_is_carried_in_the_report(tmp_path: Pa
         run(tmp_path / source, tmp_path / target, to)
     found = json.loads((tmp_path / "d/annotations/instances.json").read_text())
     assert (found["licenses"], found["info"], found["categories"]) == (licences, {"year": 2024}, coco["categories"])
+
+
+@pytest.mark.parametrize(
+    "carried", ["[" * 100_000, '{"carried": {"coco": [1]}}', '{"carried": {"coco": {"categories": [5, {"id": "x"}]}}}']
+)
+def test_a_report_that_somebody_else_wrote_is_no_reason_to_stop(
+    labelme_folder: Path, tmp_path: Path, carried: str
+) -> None:
+    (labelme_folder / "conversion.json").write_text(carried)
+    assert run(labelme_folder, tmp_path / "out", "coco").photos == 3
+
+
+def test_keys_nested_thousands_of_levels_deep_are_counted_or_named(tmp_path: Path) -> None:
+    nested: dict[str, object] = {}
+    for _ in range(2000):
+        nested = {"a": nested}
+    shape = replace(box("face", 1, 1, 13, 13), extra={"mine": nested})
+    photo = entry(write_photo(tmp_path / "p/a.jpg"), [shape])
+    assert write_as("yolo", [photo], tmp_path / "yolo").by_file == {}
+    with pytest.raises(DataError, match=r"a\.json: cannot be written, as some of its keys are nested too deeply"):
+        write_as("labelme", [photo], tmp_path / "labelme")
 
 
 def test_a_target_that_holds_something_or_lies_in_the_source_is_refused(labelme_folder: Path, tmp_path: Path) -> None:
@@ -185,7 +206,17 @@ def test_the_tables_of_formats_options_and_docs_say_the_same() -> None:
     assert tuple(FORMATS) == READABLE
     assert tuple(name for name, row in FORMATS.items() if row.written) == WRITABLE == tuple(ALLOWED)
     assert set().union(*ALLOWED.values()) == set(REASONS)
-    assert table_markdown() in DOCS.read_text(encoding="utf-8")
+    assert _losses_as_markdown() in DOCS.read_text(encoding="utf-8")
+
+
+def _losses_as_markdown() -> str:
+    """The table of the docs: what is lost (rows) into which target (columns)."""
+    targets = list(ALLOWED)
+    lines = [f"| what | {' | '.join(targets)} |", "|---|" + "---|" * len(targets)]
+    for name, reason in REASONS.items():
+        cells = [reason.severity if name in ALLOWED[target] else "" for target in targets]
+        lines.append(f"| `{name}`: {reason.text} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def _everything(folder: Path) -> list[Entry]:

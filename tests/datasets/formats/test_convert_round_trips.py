@@ -93,9 +93,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.mark.slow
 @pytest.mark.parametrize(("here", "there"), PAIRS, ids=[f"{a}-{b}-{a}" for a, b in PAIRS])
 @given(rows=st.lists(photos(), min_size=1, max_size=3))
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_what_differs_after_a_walk_there_and_back_was_said(
     pictures: list[Path], here: str, there: str, rows: list[dict[str, object]]
 ) -> None:

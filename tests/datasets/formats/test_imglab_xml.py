@@ -64,7 +64,12 @@ def test_photos_that_no_file_names_are_left_out_and_counted(tmp_path: Path) -> N
     assert "1 photos stand in no imglab file" in " ".join(read_as("imglab", _imglab(tmp_path)).notes)
 
 
-@pytest.mark.parametrize("side", ["top='x'", "top='nan'", ""])
+def test_a_size_of_thousands_of_digits_is_no_size(tmp_path: Path) -> None:
+    label_set = read_as("imglab", _imglab(tmp_path, XML.replace("width='40'", f"width='{'9' * 5000}'")))
+    assert (label_set.entries[0].sample.width, label_set.problems) == (40, ())
+
+
+@pytest.mark.parametrize("side", ["top='x'", "top='nan'", "top='1e308'", ""])
 def test_a_box_without_numbers_is_named(tmp_path: Path, side: str) -> None:
     problems = read_as("imglab", _imglab(tmp_path, XML.replace("top='4'", side))).problems
     assert "a box of one.jpg" in problems[0].reason

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.corpus import png_header
 from tests.datasets.formats.label_samples import box, entry, read_as, run, tree_bytes, write_as, write_photo
 from thirtyfold.datasets.samples import read_samples
 from thirtyfold.datasets.split import read_split
@@ -73,6 +74,25 @@ def test_a_photo_that_is_only_inside_of_the_label_file_comes_out_byte_for_byte(t
     result = run(tmp_path / "a", tmp_path / "b", "yolo")
     assert (tmp_path / "b/images/one.jpg").read_bytes() == data
     assert result.pictures == {"taken out of label files": 1}
+
+
+@pytest.mark.parametrize("name", ["one.exe", "one.jp\0g", "one.\n", "..", ""])
+def test_an_embedded_photo_is_never_given_the_ending_of_another_kind_of_file(tmp_path: Path, name: str) -> None:
+    embedded = base64.b64encode(write_photo(tmp_path / "p/one.jpg").read_bytes()).decode()
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/one.json").write_text(_label(name, imageData=embedded))
+    run(tmp_path / "a", tmp_path / "b", "labelme")
+    assert [path.name for path in Dataset(tmp_path / "b").image_paths()] == ["one.jpg"]
+
+
+@pytest.mark.parametrize(
+    "data", ["é", "AAAA", "no base64", base64.b64encode(png_header(30_000, 30_000)).decode()], ids=str
+)
+def test_an_embedded_photo_that_cannot_be_unpacked_is_named(tmp_path: Path, data: str) -> None:
+    (tmp_path / "one.json").write_text(_label("one.jpg", imageData=data))
+    label_set = read_as("labelme", tmp_path)
+    assert not label_set.entries
+    assert '"imageData"' in label_set.problems[0].reason
 
 
 @pytest.mark.parametrize("path", ["../../secret.jpg", "/etc/passwd", "..\\..\\secret.jpg"])

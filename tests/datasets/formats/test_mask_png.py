@@ -42,6 +42,17 @@ def test_every_region_becomes_a_shape_holes_included_and_255_an_area_to_ignore(t
     assert label_set.class_names == ("field", "road")
 
 
+@pytest.mark.parametrize(("to", "labels"), [("coco", {"field", "__ignore__"}), ("yolo", {"field"})])
+def test_void_goes_into_formats_that_have_none(tmp_path: Path, to: str, labels: set[str]) -> None:
+    numbers = np.where(_numbers() == 2, 0, _numbers())
+    source = _masks(tmp_path / "a", numbers, labelmap="background:0,0,0::\nfield:1,1,1::\n")
+    losses = run(source, tmp_path / "b", to).losses.totals()
+    (entry_,) = read_as(to, tmp_path / "b").entries
+    assert {shape.label for shape in entry_.sample.annotations or ()} == labels
+    # What YOLO would teach as an object is left out.
+    assert ("ignored" in losses) == (to == "yolo")
+
+
 def test_masks_to_labelme_to_masks_is_the_same_pixels(tmp_path: Path) -> None:
     labelmap = "background:0,0,0::\nfield:1,1,1::\nunused:9,9,9::\nroad:2,2,2::\n"
     numbers = np.where(_numbers() == 2, 3, _numbers())
@@ -74,6 +85,17 @@ def test_black_and_white_masks_are_one_class_and_not_void(tmp_path: Path) -> Non
 def test_a_grey_picture_is_not_taken_for_a_mask(tmp_path: Path) -> None:
     grey = np.arange(1200).reshape(30, 40) % 251
     assert "a picture, not a mask" in read_as("masks", _masks(tmp_path, grey)).problems[0].reason
+
+
+def test_a_folder_called_mask_holds_masks_and_no_photos(tmp_path: Path) -> None:
+    (_masks(tmp_path, _numbers()) / "masks").rename(tmp_path / "mask")
+    assert [e.name for e in read_as("masks", tmp_path).entries] == ["one.jpg"]
+
+
+def test_a_labelmap_with_a_colour_that_cannot_be_still_names_its_class(tmp_path: Path) -> None:
+    labelmap = f"background:0,0,0::\nfield:{'9' * 5000},1,1::\nroad:256,0,0::\n"
+    label_set = read_as("masks", _masks(tmp_path, _numbers(), labelmap=labelmap))
+    assert label_set.class_names == ("field", "road")
 
 
 def test_small_shapes_stand_on_large_ones_and_both_are_accounted_for(tmp_path: Path) -> None:

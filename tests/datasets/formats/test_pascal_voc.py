@@ -174,7 +174,9 @@ def test_a_box_that_starts_at_zero_is_kept_and_the_doubt_is_said(tmp_path: Path)
     [
         (("<xmin>3</xmin>", "<xmin>three</xmin>"), "object 1 (dog) has no number as xmin"),
         (("<xmin>3</xmin>", "<xmin>nan</xmin>"), "no number"),
+        (("<xmin>3</xmin>", "<xmin>1e308</xmin>"), "farther away than photos reach"),
         (("<name>dog</name>", ""), "object 1 has no name"),
+        (("<segmented>0</segmented>", "<a>" * 20_000 + "</a>" * 20_000), "more than 50 levels deep"),
         (("</annotation>", ""), "is not XML"),
         (("<width>40<", "<width>41<"), "41x30"),
     ],
@@ -193,6 +195,31 @@ def test_entities_that_unfold_are_refused(tmp_path: Path) -> None:
     for number, text in enumerate((bomb, outer)):
         (problem,) = read_as("voc", _voc(tmp_path / str(number), text)).problems
         assert "entities" in problem.reason
+
+
+def test_a_size_of_thousands_of_digits_is_no_size(tmp_path: Path) -> None:
+    label_set = read_as("voc", _voc(tmp_path, GOLDEN.replace("<width>40<", f"<width>{'9' * 5000}<")))
+    assert (label_set.entries[0].sample.width, label_set.problems) == (40, ())
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        5,
+        ["a"],
+        {"bndbox": 5},
+        {"bndbox": ["a", "b", "c", "d"]},
+        {"bndbox": [1, 2, 3, float("nan")]},
+        {"a b": 1, "a><b": 2, 'a="1"': 3, "": 4, "1": 5, "ok": "\x01", "part": [{"na me": "\ud800"}]},
+    ],
+)
+def test_what_another_program_put_into_our_keys_never_spoils_the_xml(tmp_path: Path, keys: object) -> None:
+    shape = Annotation(label="dog", points=((2, 4), (12, 20)), extra={"voc": keys})
+    photo = entry(write_photo(tmp_path / "p/one.png"), [shape], extra={"voc": {"size": keys, "folder": keys}})
+    write_as("voc", [photo], tmp_path / "out")
+    label_set = read_as("voc", tmp_path / "out")
+    assert not label_set.problems
+    assert [shape.box_xyxy for shape in label_set.entries[0].sample.annotations or ()] == [(2, 4, 12, 20)]
 
 
 def test_the_palette_is_that_of_the_development_kit() -> None:

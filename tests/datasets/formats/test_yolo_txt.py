@@ -162,6 +162,8 @@ def test_parts_are_folders_and_come_back(tmp_path: Path) -> None:
         ("0 0.5 0.5 0.1 0.1\nface 0.5 0.5 0.1 0.1\n", "line 2 holds something that is no number"),
         ("0 200 100 50 50\n", "line 1 is in pixels"),
         ("0 nan 0.5 0.1 0.1\n", "broken"),
+        ("nan 0.5 0.5 0.1 0.1\n", "no class number"),
+        ("inf 0.5 0.5 0.1 0.1\n", "no class number"),
         ("-1 0.5 0.5 0.1 0.1\n", "no class number"),
         ("0.5 0.5 0.5 0.1 0.1\n", "no class number"),
         ("0 0.5 0.5 0.1 0.1 0.2 0.2 0.3\n", "line 1 has 8 columns"),
@@ -171,6 +173,46 @@ def test_a_broken_line_is_named(tmp_path: Path, rows: str, reason: str) -> None:
     (problem,) = read_as("yolo", _yolo(tmp_path, rows)).problems
     assert problem.path.name == "one.txt"
     assert reason in problem.reason
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ("names: [2024-99-99]", "is not YAML"),
+        ("names: [a]\nnc: " + "9" * 5000, "is not YAML"),
+        ("names: [", "is not YAML"),
+        ("names: [[a, b]]", "class 0 has a list in place of a name"),
+        ("names: {a: 0}", "must be a list"),
+        ("x: &x [a]\nnames: *x", "aliases"),
+    ],
+)
+def test_a_broken_data_yaml_is_named(tmp_path: Path, config: str, reason: str) -> None:
+    with pytest.raises(LabelError, match=rf"data\.yaml: .*{reason}"):
+        read_as("yolo", _yolo(tmp_path, "", config=config))
+
+
+def test_yaml_that_unfolds_is_refused_before_it_does(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [ha, ha, ha, ha, ha, ha, ha, ha, ha]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
+    with pytest.raises(LabelError, match="aliases"):
+        read_as("yolo", _yolo(tmp_path, "", config="\n".join([*lines, "names: [*a11]"])))
+
+
+def test_a_part_that_was_listed_and_never_exported_is_empty(tmp_path: Path) -> None:
+    for part in ("train", "valid"):
+        write_photo(tmp_path / part / "images" / f"{part}.jpg")
+    listed = "".join(
+        f"{key}: ../{name}/images\n" for key, name in (("train", "train"), ("val", "valid"), ("test", "test"))
+    )
+    (tmp_path / "data.yaml").write_text(f"{listed}names: [a]\n")
+    assert [e.sample.split for e in read_as("yolo", tmp_path).entries] == ["train", "val"]
+
+
+@pytest.mark.parametrize("place", ["x" * 5000, "a**.txt", "*.txt", '"a\\0b"', "//server/share", "[", "."])
+def test_a_place_that_is_no_folder_here_is_not_an_error(tmp_path: Path, place: str) -> None:
+    config = f"val: '{place}'\nnames: [a]\n" if not place.startswith('"') else f"val: {place}\nnames: [a]\n"
+    (entry_,) = read_as("yolo", _yolo(tmp_path, "0 0.5 0.5 0.1 0.1\n", config=config)).entries
+    assert entry_.sample.split == ("val" if place == "." else None)
 
 
 def test_key_points_are_refused_aloud(tmp_path: Path) -> None:

@@ -3,14 +3,13 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.live.extras.scenes import scene, track
+from tests.waiting import wait_for
 from thirtyfold.errors import UsageError
 from thirtyfold.live.extras.hook import Hook, parse_command
 
@@ -28,14 +27,6 @@ os.rename(f"{path}/.{number}", f"{path}/{number}.json")
 
 def python(code: str, *arguments: object) -> tuple[str, ...]:
     return sys.executable, "-c", code, *map(str, arguments)
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    for _ in range(400):
-        if condition():
-            return
-        time.sleep(0.025)
-    pytest.fail("waited for 10 seconds")
 
 
 def test_the_program_gets_the_facts_and_none_of_them_in_its_arguments(tmp_path: Path) -> None:

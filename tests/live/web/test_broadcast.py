@@ -133,6 +133,16 @@ def test_offering_never_waits_however_fast_pictures_come() -> None:
     with_broadcaster(scenario)
 
 
+def test_a_picture_that_cannot_be_encoded_is_told_and_not_a_picture_that_stands_still() -> None:
+    async def scenario(broadcaster: Broadcaster, first: list[str]) -> None:
+        broadcaster.enter()
+        broadcaster.offer(np.zeros((1, 70_000, 3), np.uint8))  # more than a JPEG can be wide
+        while broadcaster.error is None:
+            await asyncio.sleep(0.01)
+
+    with_broadcaster(scenario)
+
+
 @pytest.mark.parametrize("times", [1, 2])
 def test_it_may_be_closed_twice_and_without_viewers(times: int) -> None:
     broadcaster = Broadcaster(on_first=lambda: None)

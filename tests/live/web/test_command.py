@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.live.conftest import write_video
+from tests.waiting import PATIENCE_SECONDS
 from thirtyfold.live.web.server import LOOPBACK_NAMES
 
 LIVE = [sys.executable, "-m", "thirtyfold", "live", "--port", "0", "--json"]
@@ -37,24 +38,26 @@ def test_ctrl_c_while_people_look_ends_with_the_summary_and_without_a_word_of_th
         assert process.stderr is not None
         told = [process.stderr.readline() for _ in range(2)]
         link = told[1].rpartition(" ")[2].strip()
-        with httpx.Client(timeout=30) as client:
+        with httpx.Client(timeout=PATIENCE_SECONDS) as client:
             client.get(link)
             with client.stream("GET", link.partition("?")[0] + "stream.mjpg") as stream:
                 assert next(stream.iter_raw(10_000))
                 process.send_signal(number)
-                out, err = process.communicate(timeout=30)
+                out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130
     assert json.loads(out)["ended"] == "ctrl-c"
     assert json.loads(out)["view"] == "web"
     assert told[0].startswith("no window: ")
-    assert {line.split(":")[0] for line in err.splitlines()} == {"live"}
+    *said, last = err.splitlines()
+    assert {line.split(":")[0] for line in said} == {"live"}
+    assert last == "thirtyfold: stopped"
     assert list(tmp_path.iterdir()) == [tmp_path / "long.mp4"]
 
 
 def test_the_link_is_of_this_machine_alone(tiny_run: Path, tmp_path: Path) -> None:
     write_video(tmp_path / "short.mp4", frames=5)
     done = subprocess.run(
-        [*LIVE, "--view", "web", "--max-seconds", "5", "--model", str(tiny_run), "--source", "short.mp4"],
+        [*LIVE, "--view", "web", "--max-seconds", "1", "--model", str(tiny_run), "--source", "short.mp4"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

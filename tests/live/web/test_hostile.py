@@ -6,13 +6,11 @@ import contextlib
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -21,10 +19,11 @@ from websockets.typing import Origin
 
 from tests.drawn import draw_photo
 from tests.live.scripted import ScriptedCamera
-from tests.live.web.conftest import OpenSite, Site, wait_for
+from tests.live.web.served import OpenSite, Site, raw
 from tests.live.web.test_frames import HONEST, with_scans, with_size
-from tests.live.web.test_server import raw, websocket
+from tests.waiting import PATIENCE_SECONDS, wait_for
 from thirtyfold.images import encode_jpeg
+from thirtyfold.live.web.broadcast import Broadcaster
 from thirtyfold.live.web.security import MOST_COMMAND_BYTES, MOST_IDLE_CONNECTIONS
 
 PATHS = ("/", "/live.js", "/live.css", "/stream.mjpg", "/api/order", "/ws/state", "/ws/camera", "/none")
@@ -44,7 +43,7 @@ TRICKS = (
 def watched(site: Site) -> Iterator[list[bytes]]:
     """A viewer who looks all the while; at the end new pictures have to be coming still."""
     seen: list[bytes] = []
-    client = httpx.Client(base_url=site.origin, headers={"Cookie": site.cookie}, timeout=30)
+    client = site.another_client()
     stream = site.pictures(client)
     going_on = threading.Event()
     going_on.set()
@@ -65,7 +64,7 @@ def watched(site: Site) -> Iterator[list[bytes]]:
         wait_for(lambda: len(seen) >= count + 5)
     finally:
         going_on.clear()
-        thread.join(30)
+        thread.join(PATIENCE_SECONDS)
         client.close()
 
 
@@ -142,7 +141,7 @@ def test_websockets_of_other_sites_and_of_nobody_are_refused(open_site: OpenSite
             ):
                 pass
             assert raised.value.response.status_code == 403
-        with websocket(site, "/ws/camera") as camera:
+        with site.websocket("/ws/camera") as camera:
             assert "camera" in json.loads(camera.recv())
 
 
@@ -184,6 +183,14 @@ def test_clients_that_send_or_take_nothing_are_cut_and_hold_up_nobody(
     open_site: OpenSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     be_impatient(monkeypatch)
+    left: list[int] = []
+    leave = Broadcaster.leave
+
+    def leave_and_count(broadcaster: Broadcaster) -> None:
+        leave(broadcaster)
+        left.append(broadcaster.viewers)
+
+    monkeypatch.setattr(Broadcaster, "leave", leave_and_count)
     noisy = np.random.default_rng(1).integers(0, 255, (480, 640, 3), np.uint8)
     with open_site(ScriptedCamera(10**6, fps=30, pixels=noisy)) as site, watched(site):
         head = f"Host: {site.host}\r\nCookie: {site.cookie}\r\n"
@@ -192,12 +199,12 @@ def test_clients_that_send_or_take_nothing_are_cut_and_hold_up_nobody(
         slow = [raw(site, b"") for _ in range(MOST_IDLE_CONNECTIONS + 40)]
         slow += [raw(site, f"GET / HTTP/1.1\r\n{head}X-Never-Ending: ") for _ in range(20)]
         slow += [raw(site, f"POST /api/order HTTP/1.1\r\n{head}{order}") for _ in range(10)]
-        with httpx.Client(base_url=site.origin, headers={"Cookie": site.cookie}, timeout=30) as honest:
+        with site.another_client() as honest:
             assert honest.get("/live.js").status_code == 200  # somebody honest comes in between
         for connection in slow:
             assert len(until_the_end(connection)) < 2000
         # Those who ask for the picture and take nothing are not read from here until they have been cut.
-        time.sleep(5)
+        wait_for(lambda: len(left) >= len(takers))
         for connection in takers:
             assert len(until_the_end(connection)) < 20_000_000
 
@@ -226,18 +233,18 @@ def test_150_hostile_frames_cost_nothing_but_their_answer(open_site: OpenSite) -
     good = encode_jpeg(draw_photo(3)[0])
     with (
         open_site(source="browser") as site,
-        websocket(site, "/ws/camera") as camera,
-        websocket(site, "/ws/camera") as neighbour,
+        site.websocket("/ws/camera") as camera,
+        site.websocket("/ws/camera") as neighbour,
     ):
         camera.recv()
         neighbour.recv()
         for number, frame in enumerate(hostile):
             camera.send(frame)
-            told = json.loads(camera.recv(timeout=20))
+            told = json.loads(camera.recv(timeout=PATIENCE_SECONDS))
             assert ("error" in told) or ("boxes" in told)
             if number % 15 == 0:
                 neighbour.send(good)
-                assert json.loads(neighbour.recv(timeout=20))["boxes"]
+                assert json.loads(neighbour.recv(timeout=PATIENCE_SECONDS))["boxes"]
         result = site.stop()
     assert result.problems == ()
     assert result.frames_read >= 150

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import re
+import os
 import subprocess
 import sys
 import threading
@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from PIL import ExifTags, Image
 from playwright.sync_api import Page, expect
 
 from tests.drawn import draw_photo, write_dataset
-from tests.live.web.conftest import CONTRASTS, OpenPage, OpenSite, Told, printed_link, wait_for
+from tests.live.web.served import CONTRASTS, OpenPage, OpenSite, Served, printed_link
+from tests.waiting import PATIENCE_SECONDS
 from thirtyfold.annotate.options import AnnotateOptions
 from thirtyfold.annotate.pace import Pace
 from thirtyfold.annotate.review import Suspect
@@ -42,22 +44,13 @@ POLYGON = Annotation(
 )
 
 
-class Sitting:
-    """``annotate --view web`` on a thread, and a client with the cookie."""
+class Sitting(Served):
+    """``annotate --view web``."""
 
     def __init__(self, root: Path, options: AnnotateOptions, suspects: list[Suspect] | None) -> None:
-        self.told = Told()
         self.pace: Pace | None = None
-        self.error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, args=(root, options, suspects), daemon=True)
-        self._thread.start()
-        wait_for(lambda: self.error is not None or any("token=" in line for line in self.told.lines))
-        if self.error is not None:
-            raise self.error
-        self.link = next(match.group() for line in self.told.lines if (match := re.search(r"http\S+token=\S+", line)))
-        self.origin, _, token = self.link.partition("/?token=")
-        self.client = httpx.Client(base_url=self.origin, timeout=20, headers={"Origin": self.origin})
-        assert self.client.get("/", params={"token": token}).status_code == 200
+        self._arguments = root, options, suspects
+        super().__init__()
         # Only what was listed can be asked for.
         assert self.client.get("/api/review/0/labels").status_code == 404
         assert self.client.get("/api/review").status_code == 200
@@ -71,20 +64,16 @@ class Sitting:
         return str(answer.json()["version"]) if answer.status_code == 200 else "none"
 
     def finish(self) -> Pace:
+        """Press Finish in the page, and wait for the end. May be called twice."""
         if self.pace is None:
             assert self.client.post("/api/review/finish", json={}).status_code == 200
-            self._thread.join(20)
-            self.client.close()
-        if self.error is not None:
-            raise self.error
+            self.wait_until_it_has_ended()
         assert self.pace is not None
         return self.pace
 
-    def _run(self, root: Path, options: AnnotateOptions, suspects: list[Suspect] | None) -> None:
-        try:
-            self.pace = annotate_in_browser(Dataset(root), options, PageOptions(port=0), self.told, suspects)
-        except BaseException as error:
-            self.error = error
+    def serve(self) -> None:
+        root, options, suspects = self._arguments
+        self.pace = annotate_in_browser(Dataset(root), options, PageOptions(port=0), self.told, suspects)
 
 
 @contextmanager
@@ -262,6 +251,19 @@ def test_while_another_command_holds_the_dataset_nothing_is_lost(root: Path, ope
 
 
 @pytest.mark.slow
+def test_a_saved_photo_is_called_saved_though_the_list_does_not_come_any_more(root: Path, open_page: OpenPage) -> None:
+    with sitting_at(root) as sitting:
+        page = open_page(sitting.link, may_be_refused=True)
+        shows(page, "0001")
+        page.route("**/api/review", lambda route: route.fulfill(status=404, json={"error": "the list is gone"}))
+        page.keyboard.press("s")
+        expect(page.locator("#notice")).to_have_text("saved, but the list is gone")
+        shows(page, "0002")
+        expect(page.locator("#photos li").nth(0)).to_contain_text("done")
+    assert not read_samples(Dataset(root))[0].machine_made
+
+
+@pytest.mark.slow
 def test_fingers_drag_a_corner_and_zoom(root: Path, open_page: OpenPage) -> None:
     phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
     with sitting_at(root) as sitting:
@@ -356,7 +358,7 @@ def test_a_frame_saved_in_the_live_page_is_put_right_in_the_same_page(
         assert sample.annotations is not None
         assert not sample.machine_made
         assert site.client.get("/api/review").json()["photos"][0]["done"]
-        assert site.client.post("/api/review/finish", json={}, headers={"Origin": site.origin}).status_code == 404
+        assert site.client.post("/api/review/finish", json={}).status_code == 404
 
 
 def test_with_blur_no_photo_is_shown_as_it_is(open_site: OpenSite, tmp_path: Path) -> None:
@@ -412,6 +414,29 @@ def test_photos_are_shown_upright_and_smaller_and_broken_ones_are_told(tmp_path:
             assert "torn.jpg" in answer.json()["error"]
 
 
+def test_names_that_are_not_utf8_very_thin_photos_and_labels_that_cannot_be_opened_stop_nothing(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "faces" / "images"
+    name = os.fsdecode(b"caf\xe9.jpg")
+    try:
+        write_jpeg(folder / name, draw_photo(1)[0])
+    except OSError:
+        pytest.skip("this file system knows no such names")
+    write_jpeg(folder / "thin.jpg", np.zeros((1, 6000, 3), np.uint8))
+    write_jpeg(folder / "walled.jpg", draw_photo(1)[0])
+    with sitting_at(tmp_path / "faces") as sitting:
+        numbers = {photo["name"]: photo["photo"] for photo in sitting.client.get("/api/review").json()["photos"]}
+        assert set(numbers) == {name, "thin.jpg", "walled.jpg"}
+        with Image.open(io.BytesIO(sitting.client.get(f"/api/review/{numbers['thin.jpg']}/picture").content)) as shown:
+            assert shown.size == (2560, 1)
+        assert sitting.save(numbers[name], [{"label": "face", "box_xyxy": [10, 20, 60, 80]}]).json() == {"ok": True}
+        (folder / "walled.json").mkdir()
+        answer = sitting.client.get(f"/api/review/{numbers['walled.jpg']}/labels")
+        assert answer.status_code == 400
+        assert "walled.json: cannot be opened" in answer.json()["error"]
+
+
 def test_a_photo_held_upright_by_its_exif_is_corrected_as_it_is_seen(tmp_path: Path) -> None:
     path = tmp_path / "faces" / "images" / "turned.jpg"
     path.parent.mkdir(parents=True)
@@ -456,7 +481,7 @@ def test_what_no_page_would_send_changes_nothing(root: Path) -> None:
         assert statuses == [404, 400, 400, 400, 400, 400, 400, 400, 409]
         good = {"photo": 0, "version": version, "shapes": [box]}
         address = f"{sitting.origin}/api/review/save"
-        cookie = {"Cookie": "; ".join(f"{name}={value}" for name, value in sitting.client.cookies.items())}
+        cookie = {"Cookie": sitting.cookie}
         foreign = {"Origin": "http://evil.example"}
         ours = {"Origin": sitting.origin}
         assert httpx.post(address, json=good, headers=cookie).status_code == 403  # no Origin
@@ -480,7 +505,7 @@ def test_two_who_save_the_same_photo_at_once_do_not_mix(root: Path) -> None:
 
         def save(box: dict[str, Any]) -> None:
             body = {"photo": 0, "version": version, "shapes": [box]}
-            with httpx.Client(cookies=cookies, headers={"Origin": sitting.origin}, timeout=20) as client:
+            with httpx.Client(cookies=cookies, headers={"Origin": sitting.origin}, timeout=PATIENCE_SECONDS) as client:
                 answers.append(client.post(f"{sitting.origin}/api/review/save", json=body).status_code)
 
         run_together([lambda box=box: save(box) for box in boxes])  # type: ignore[misc]
@@ -493,7 +518,7 @@ def run_together(tasks: list[Callable[[], None]]) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE_SECONDS)
 
 
 def test_the_command_opens_the_page_without_labelme_or_a_model_and_counts_afterwards(root: Path) -> None:
@@ -503,7 +528,7 @@ def test_the_command_opens_the_page_without_labelme_or_a_model_and_counts_afterw
     ) as process:
         link = printed_link(process)
         origin = link.partition("/?")[0]
-        with httpx.Client(base_url=origin, timeout=30, headers={"Origin": origin}) as client:
+        with httpx.Client(base_url=origin, timeout=PATIENCE_SECONDS, headers={"Origin": origin}) as client:
             client.get(link)
             assert len(client.get("/api/review").json()["photos"]) == 3
             version = client.get("/api/review/1/labels").json()["version"]
@@ -511,7 +536,7 @@ def test_the_command_opens_the_page_without_labelme_or_a_model_and_counts_afterw
             saved = client.post("/api/review/save", json={"photo": 1, "version": version, "shapes": shapes})
             assert saved.json() == {"ok": True}
             client.post("/api/review/finish", json={})
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0
     told = json.loads(out)
     assert (told["labelled"], told["machine_made"], told["unlabelled"]) == (1, ["0001.jpg"], ["0003.jpg"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -102,6 +103,14 @@ def test_websockets_and_changes_need_our_own_origin(origin: str | None, expected
     assert status(head(*headers, method="POST", websocket=websocket)) == expected
 
 
+def test_behind_its_own_certificate_a_page_of_plain_http_is_another_site() -> None:
+    door = replace(DOOR, secure=True)
+    for scheme, expected in (("https", 200), ("http", 403)):
+        origin = ("origin", f"{scheme}://{OURS}")
+        assert status(head(COOKIE, origin, websocket=True), door) == expected
+        assert status(head(COOKIE, origin, ("content-type", "application/json"), method="POST"), door) == expected
+
+
 def test_two_origins_are_none() -> None:
     own = ("origin", f"http://{OURS}")
     assert status(head(COOKIE, own, own, websocket=True)) == 403
@@ -134,8 +143,8 @@ def test_headers_are_counted_before_anything_is_believed() -> None:
 
 
 def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites() -> None:
-    assert DOOR.cookie(secure=False) == f"thirtyfold-8765={TOKEN}; Path=/; HttpOnly; SameSite=Strict"
-    assert DOOR.cookie(secure=True).endswith("; Secure")
+    assert DOOR.cookie == f"thirtyfold-8765={TOKEN}; Path=/; HttpOnly; SameSite=Strict"
+    assert replace(DOOR, secure=True).cookie.endswith("; Secure")
 
 
 def test_tokens_are_long_and_never_the_same() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import socket
 import ssl
@@ -17,12 +16,13 @@ import httpx
 import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
-from websockets.typing import Origin
+from websockets.sync.client import ClientConnection
 
 from tests.drawn import draw_photo
+from tests.heard import Heard
 from tests.live.scripted import ScriptedCamera
-from tests.live.web.conftest import OpenSite, Site, Told, wait_for
+from tests.live.web.served import OpenSite, Site, cookie_of, raw, stands_still, websocket_of
+from tests.waiting import PATIENCE_SECONDS, wait_for
 from thirtyfold import screen
 from thirtyfold.datasets.samples import read_samples
 from thirtyfold.errors import CameraError, UsageError
@@ -38,16 +38,11 @@ from thirtyfold.workspace import Dataset
 BOX_RGB = (213, 94, 0)  # the colour of "face"
 
 
-def websocket(site: Site, path: str) -> connect:
-    headers = {"Cookie": site.cookie}
-    return connect(f"ws://{site.host}{path}", origin=Origin(site.origin), additional_headers=headers, proxy=None)
-
-
 def next_state(socket_: ClientConnection, **wanted: Any) -> dict[str, Any]:
     """The next state with these values."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
-        state: dict[str, Any] = json.loads(socket_.recv(timeout=20))
+        state: dict[str, Any] = json.loads(socket_.recv(timeout=PATIENCE_SECONDS))
         if all(state.get(name) == value for name, value in wanted.items()) and "fps" in state:
             return state
     pytest.fail(f"no state with {wanted}")
@@ -76,7 +71,7 @@ def test_every_answer_has_the_security_headers_and_no_page_names_an_address(open
     with open_site() as site:
         addresses = [*PAGE_FILES, f"/?token={site.token}", "/?token=x", "/none", "/docs", "/openapi.json", "/redoc"]
         answers = [site.client.get(address) for address in addresses]
-        answers += [site.order({"do": "explode"}), site.client.put("/"), httpx.get(site.origin, timeout=20)]
+        answers += [site.order({"do": "explode"}), site.client.put("/"), httpx.get(site.origin)]
         for answer in answers:
             assert {name: answer.headers[name] for name in SECURITY_HEADERS} == dict(SECURITY_HEADERS), answer.url
             assert "server" not in answer.headers
@@ -91,7 +86,7 @@ def test_every_answer_has_the_security_headers_and_no_page_names_an_address(open
 
 
 def test_the_state_is_told_and_orders_change_it_for_everybody(open_site: OpenSite) -> None:
-    with open_site() as site, websocket(site, "/ws/state") as one, websocket(site, "/ws/state") as other:
+    with open_site() as site, site.websocket("/ws/state") as one, site.websocket("/ws/state") as other:
         assert json.loads(one.recv()) == {"by_browser": False, "review": True}
         state = next_state(one, paused=False)
         assert state["classes"] == [{"label": "face", "color": "#d55e00"}]
@@ -111,24 +106,22 @@ def test_the_state_is_told_and_orders_change_it_for_everybody(open_site: OpenSit
 
 
 def test_who_comes_while_the_picture_is_held_sees_it(open_site: OpenSite) -> None:
-    with open_site() as site, websocket(site, "/ws/state") as told:
+    with open_site() as site, site.websocket("/ws/state") as told:
         next_state(told, paused=False)
         site.order({"do": "pause", "paused": True})
         next_state(told, paused=True)
         stream = site.pictures()
         assert decode_rgb(next(stream)) is not None
         site.order({"do": "hide", "labels": ["face"]})
-        assert box_pixels(next(stream)) < 100
+        wait_for(lambda: box_pixels(next(stream)) < 100)
         stream.close()
 
 
 def test_saving_to_review_goes_into_the_dataset_of_the_command_line(open_site: OpenSite, tmp_path: Path) -> None:
-    with open_site() as site, websocket(site, "/ws/state") as told:
+    with open_site() as site, site.websocket("/ws/state") as told:
         next_state(told, found={"face": 1})
         site.order({"do": "save"})
-        deadline = time.monotonic() + 20
-        while "saved review-" not in next_state(told)["message"]:
-            assert time.monotonic() < deadline
+        wait_for(lambda: "saved review-" in next_state(told)["message"])
         result = site.stop()
     assert [path.parent for path in result.reviewed] == [tmp_path / "review" / "images"]
     (sample,) = read_samples(Dataset(tmp_path / "review"))
@@ -143,7 +136,7 @@ def test_nothing_is_drawn_while_nobody_looks(open_site: OpenSite, monkeypatch: p
         return draw_live(*arguments, **options)
 
     monkeypatch.setattr(loop, "draw_live", counting)
-    with open_site() as site, websocket(site, "/ws/state") as told:
+    with open_site() as site, site.websocket("/ws/state") as told:
         next_state(told, found={"face": 1})
         assert drawn == []
         stream = site.pictures()
@@ -153,12 +146,6 @@ def test_nothing_is_drawn_while_nobody_looks(open_site: OpenSite, monkeypatch: p
         wait_for(lambda: stands_still(drawn))
 
 
-def stands_still(growing: list[int]) -> bool:
-    before = len(growing)
-    time.sleep(0.3)
-    return len(growing) == before
-
-
 def test_32_viewers_each_get_pictures_and_one_that_takes_nothing_delays_none(open_site: OpenSite) -> None:
     noisy = np.random.default_rng(1).integers(0, 255, (720, 1280, 3), np.uint8)
     with open_site(ScriptedCamera(10**6, fps=10, pixels=noisy)) as site:
@@ -166,7 +153,7 @@ def test_32_viewers_each_get_pictures_and_one_that_takes_nothing_delays_none(ope
         counts = [0] * 32
 
         def look(viewer: int) -> None:
-            with httpx.Client(base_url=site.origin, headers={"Cookie": site.cookie}, timeout=20) as client:
+            with site.another_client() as client:
                 stream = site.pictures(client)
                 for _ in range(4):
                     assert next(stream)[:2] == b"\xff\xd8"
@@ -177,7 +164,7 @@ def test_32_viewers_each_get_pictures_and_one_that_takes_nothing_delays_none(ope
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join(PATIENCE_SECONDS)
         assert counts == [4] * 32
         slow.close()
 
@@ -202,21 +189,14 @@ def first_status(site: Site, request: str) -> int:
         return int(one.recv(12)[9:])
 
 
-def raw(site: Site, data: str | bytes) -> socket.socket:
-    connection = socket.create_connection(("127.0.0.1", site.port), timeout=20)
-    with contextlib.suppress(ConnectionError):  # cut while it still sends: whoever reads from it sees the end
-        connection.sendall(data.encode() if isinstance(data, str) else data)
-    return connection
-
-
 def test_a_browsers_camera_gets_its_boxes(open_site: OpenSite, tmp_path: Path) -> None:
     pixels, (truth,) = draw_photo(3)
-    with open_site(source="browser") as site, websocket(site, "/ws/camera") as camera:
+    with open_site(source="browser") as site, site.websocket("/ws/camera") as camera:
         name = json.loads(camera.recv())["camera"]
         early = site.order({"do": "save shown", "camera": name, "threshold": 0.5, "hidden": []})
         assert (early.status_code, early.json()["error"][:15]) == (400, "nothing to save")
         camera.send(encode_jpeg(pixels))
-        answer = json.loads(camera.recv(timeout=20))
+        answer = json.loads(camera.recv(timeout=PATIENCE_SECONDS))
         assert answer["size_wh"] == [320, 240]
         best = max(answer["boxes"], key=lambda box: box["score"])
         assert best["labels"] == ["face"]
@@ -237,48 +217,48 @@ def test_a_browsers_camera_gets_its_boxes(open_site: OpenSite, tmp_path: Path) -
 def test_each_browsers_camera_gets_the_boxes_of_its_own_frames(open_site: OpenSite) -> None:
     photos = [draw_photo(seed) for seed in range(3, 9)]
     with open_site(source="browser") as site, ExitStack() as stack:
-        cameras = [stack.enter_context(websocket(site, "/ws/camera")) for _ in photos]
+        cameras = [stack.enter_context(site.websocket("/ws/camera")) for _ in photos]
         for camera in cameras:
             camera.recv()
         for _ in range(3):
             for camera, (pixels, _truth) in zip(cameras, photos, strict=True):
                 camera.send(encode_jpeg(pixels))
             for camera, (_pixels, (truth,)) in zip(cameras, photos, strict=True):
-                best = max(json.loads(camera.recv(timeout=20))["boxes"], key=lambda box: box["score"])
+                best = max(json.loads(camera.recv(timeout=PATIENCE_SECONDS))["boxes"], key=lambda box: box["score"])
                 assert best["xyxy"] == pytest.approx(truth.box_xyxy, abs=8)
 
 
 def test_a_bad_frame_is_answered_and_the_next_good_one_is_looked_at(open_site: OpenSite) -> None:
     good = encode_jpeg(draw_photo(3)[0])
-    with open_site(source="browser") as site, websocket(site, "/ws/camera") as camera:
+    with open_site(source="browser") as site, site.websocket("/ws/camera") as camera:
         camera.recv()
         for bad in (b"", b"x", good[:-40], b"\xff\xd8" + b"\x00" * 999):
             camera.send(bad)
-            assert "the frame" in json.loads(camera.recv(timeout=20))["error"]
+            assert "the frame" in json.loads(camera.recv(timeout=PATIENCE_SECONDS))["error"]
             camera.send(good)
-            assert json.loads(camera.recv(timeout=20))["boxes"]
+            assert json.loads(camera.recv(timeout=PATIENCE_SECONDS))["boxes"]
         camera.send("words")
-        assert "error" in json.loads(camera.recv(timeout=20))
+        assert "error" in json.loads(camera.recv(timeout=PATIENCE_SECONDS))
         with pytest.raises(ConnectionClosed):  # while it sends, or after
             camera.send(b"\x00" * 2_100_000)
-            camera.recv(timeout=20)
-        with websocket(site, "/ws/camera") as again:
+            camera.recv(timeout=PATIENCE_SECONDS)
+        with site.websocket("/ws/camera") as again:
             again.recv()
             again.send(good)
-            assert json.loads(again.recv(timeout=20))["boxes"]
+            assert json.loads(again.recv(timeout=PATIENCE_SECONDS))["boxes"]
 
 
 def test_steadied_a_box_comes_with_its_second_hit_and_survives_a_miss(open_site: OpenSite) -> None:
     face, nobody = (encode_jpeg(draw_photo(3, face=face)[0]) for face in (True, False))
     truth = draw_photo(3)[1][0]
     with open_site(source="browser", track=True) as site, ExitStack() as stack:
-        one, other = (stack.enter_context(websocket(site, "/ws/camera")) for _ in range(2))
+        one, other = (stack.enter_context(site.websocket("/ws/camera")) for _ in range(2))
         for camera in (one, other):
             camera.recv()
 
         def boxes(camera: ClientConnection, frame: bytes) -> list[dict[str, Any]]:
             camera.send(frame)
-            found: list[dict[str, Any]] = json.loads(camera.recv(timeout=20))["boxes"]
+            found: list[dict[str, Any]] = json.loads(camera.recv(timeout=PATIENCE_SECONDS))["boxes"]
             return found
 
         assert [len(boxes(one, frame)) for frame in (face, face, nobody, face)] == [0, 1, 1, 1]
@@ -292,15 +272,15 @@ def test_steadied_a_box_comes_with_its_second_hit_and_survives_a_miss(open_site:
         assert [len(boxes(other, face)) for _ in range(3)] == [0, 1, 1]
         for wrong in ("[]", '{"threshold": 2}', '{"threshold": "0"}', '{"threshold": 0.5, "path": "/"}'):
             other.send(wrong)
-            assert "threshold as JSON" in json.loads(other.recv(timeout=20))["error"]
+            assert "threshold as JSON" in json.loads(other.recv(timeout=PATIENCE_SECONDS))["error"]
 
 
 def test_the_33rd_camera_is_told_so(open_site: OpenSite) -> None:
     with open_site(source="browser") as site, ExitStack() as stack:
         for _ in range(32):
-            stack.enter_context(websocket(site, "/ws/camera")).recv()
-        with websocket(site, "/ws/camera") as one_too_many, pytest.raises(ConnectionClosed, match="32 cameras"):
-            one_too_many.recv(timeout=20)
+            stack.enter_context(site.websocket("/ws/camera")).recv()
+        with site.websocket("/ws/camera") as one_too_many, pytest.raises(ConnectionClosed, match="32 cameras"):
+            one_too_many.recv(timeout=PATIENCE_SECONDS)
 
 
 def test_a_model_that_fails_ends_the_run_and_is_not_taken_for_a_bad_frame(tiny_run: Path) -> None:
@@ -312,7 +292,7 @@ def test_a_model_that_fails_ends_the_run_and_is_not_taken_for_a_bad_frame(tiny_r
         def __call__(self, pixels: Any, *, threshold: float | None = None) -> Any:
             raise MemoryError("the model ran out of memory")
 
-    told, failed = Told(), []
+    told, failed = Heard(), []
 
     def run() -> None:
         try:
@@ -328,23 +308,18 @@ def test_a_model_that_fails_ends_the_run_and_is_not_taken_for_a_bad_frame(tiny_r
     origin = link.partition("/?")[0]
     with httpx.Client() as client:
         client.get(link)
-        cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
-    with connect(
-        f"{origin.replace('http', 'ws')}/ws/camera",
-        origin=Origin(origin),
-        additional_headers={"Cookie": cookie},
-        proxy=None,
-    ) as camera:
+        cookie = cookie_of(client)
+    with websocket_of(origin, "/ws/camera", cookie) as camera:
         camera.recv()
         camera.send(encode_jpeg(draw_photo(3)[0]))
-        assert "the model failed" in json.loads(camera.recv(timeout=20))["error"]
-    thread.join(30)
+        assert "the model failed" in json.loads(camera.recv(timeout=PATIENCE_SECONDS))["error"]
+    thread.join(PATIENCE_SECONDS)
     assert failed == ["the model ran out of memory"]
 
 
 def test_without_a_browsers_camera_there_is_no_way_in_for_frames(open_site: OpenSite) -> None:
     with open_site() as site:
-        with pytest.raises(InvalidStatus), websocket(site, "/ws/camera"):
+        with pytest.raises(InvalidStatus), site.websocket("/ws/camera"):
             pass
         order = {"do": "save shown", "camera": "x", "threshold": 0.5, "hidden": []}
         assert site.order(order).status_code == 400
@@ -356,7 +331,7 @@ def test_a_taken_port_is_another_one_unless_it_was_asked_for(tiny_run: Path, mon
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         monkeypatch.setattr("thirtyfold.live.web.server.DEFAULT_PORT", port)
-        told = Told()
+        told = Heard()
         options = LiveOptions(view="web", max_seconds=0.2)
         run_live(tiny_run, options, open_source=lambda source: ScriptedCamera(10**6), progress=told)
         assert f":{port}/" not in told.lines[0]
@@ -371,7 +346,7 @@ def test_an_address_that_is_not_ours_is_an_error(tiny_run: Path) -> None:
 
 def test_without_a_screen_the_picture_is_in_the_browser(tiny_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(screen, "window_problem", lambda: "there is no screen")
-    told = Told()
+    told = Heard()
     result = run_live(tiny_run, LiveOptions(port=0), open_source=lambda source: ScriptedCamera(3), progress=told)
     assert result.view == "web"
     assert told.lines[0] == "no window: there is no screen; it is shown in the browser instead"
@@ -379,13 +354,15 @@ def test_without_a_screen_the_picture_is_in_the_browser(tiny_run: Path, monkeypa
 
 
 def test_a_clip_begins_when_its_page_is_open(open_site: OpenSite) -> None:
-    with open_site(ScriptedCamera(40, fps=20)) as site:
+    camera = ScriptedCamera(40, fps=20)
+    with open_site(camera) as site:
         wait_for(lambda: "scripted begins when the page is open" in site.told.lines)
         time.sleep(0.5)
+        assert camera.given == 0
         jpegs = list(site.pictures())
         result = site.stop()
     assert (result.ended, result.frames_read) == ("source", 40)
-    assert len(jpegs) > 10
+    assert len(jpegs) >= 2
 
 
 def test_with_a_file_to_write_nobody_is_waited_for(tiny_run: Path, tmp_path: Path) -> None:
@@ -395,8 +372,8 @@ def test_with_a_file_to_write_nobody_is_waited_for(tiny_run: Path, tmp_path: Pat
 
 
 def test_on_the_whole_network_it_says_what_that_means(tiny_run: Path) -> None:
-    told = Told()
-    options = LiveOptions(view="web", host="0.0.0.0", port=0, max_seconds=5)  # noqa: S104
+    told = Heard()
+    options = LiveOptions(view="web", host="0.0.0.0", port=0, max_seconds=0.5)  # noqa: S104
     run_live(tiny_run, options, open_source=lambda source: ScriptedCamera(3), progress=told)
     assert told.lines[0].startswith("--host 0.0.0.0: everybody on the network who has this link sees the picture")
     assert "?token=" in told.lines[1]
@@ -407,7 +384,7 @@ def test_a_camera_that_cannot_be_opened_leaves_no_server_behind(tiny_run: Path) 
     def no_camera(source: str) -> ScriptedCamera:
         raise CameraError("no camera here")
 
-    told = Told()
+    told = Heard()
     with pytest.raises(CameraError):
         run_live(tiny_run, LiveOptions(view="web", port=0), open_source=no_camera, progress=told)
     port = int(told.lines[0].partition("127.0.0.1:")[2].partition("/")[0])
@@ -439,11 +416,11 @@ def test_with_a_certificate_it_is_https(open_site: OpenSite, tiny_run: Path, tmp
     if made.returncode:
         pytest.skip("no openssl to make a certificate with")
     files = {"certificate": tmp_path / "cert.pem", "certificate_key": tmp_path / "key.pem"}
-    told = Told()
+    told = Heard()
     done: list[Any] = []
 
     def run() -> None:
-        options = LiveOptions(view="web", host="localhost", port=0, max_seconds=20, **files)
+        options = LiveOptions(view="web", host="localhost", port=0, max_seconds=600, **files)
         done.append(run_live(tiny_run, options, open_source=lambda s: ScriptedCamera(10**6), progress=told))
 
     thread = threading.Thread(target=run)
@@ -452,13 +429,13 @@ def test_with_a_certificate_it_is_https(open_site: OpenSite, tiny_run: Path, tmp
     link = told.lines[0].partition(": ")[2]
     assert link.startswith("https://localhost:")
     trust = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
-    with httpx.Client(verify=trust, timeout=20) as client:
+    with httpx.Client(verify=trust, timeout=PATIENCE_SECONDS) as client:
         welcome = client.get(link)
         assert "; Secure" in welcome.headers["set-cookie"]
         origin = link.partition("/?")[0]
         assert client.get(origin).status_code == 200
         assert client.post(f"{origin}/api/order", json={"do": "stop"}, headers={"Origin": origin}).status_code == 200
-    thread.join(30)
+    thread.join(PATIENCE_SECONDS)
     assert done[0].ended == "person"
     with pytest.raises(UsageError, match="a certificate and its key"):
         swapped = LiveOptions(view="web", certificate=files["certificate_key"], certificate_key=files["certificate"])

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -21,6 +22,7 @@ from tests.drawn import draw_photo
 from tests.predict.test_clean_environment import example
 from thirtyfold import files
 from thirtyfold.cli import app
+from thirtyfold.datasets.split import read_split, write_split
 from thirtyfold.errors import DataError, ModelError, UsageError
 from thirtyfold.images import letterbox
 from thirtyfold.model import detect
@@ -163,6 +165,29 @@ def test_without_the_photos_noise_stands_in_and_it_is_said(run_copy: Path, tmp_p
     assert result.photos == 0
     assert "noise" in str(result.facts()["against Keras"])
     assert result.figures.largest_box_difference_at_640 < 1
+
+
+def test_a_run_without_figures_of_its_forms_gets_those_of_the_new_one(run_copy: Path) -> None:
+    card = read_card(run_copy)
+    write_artifact(run_copy, replace(card, metrics={k: v for k, v in card.metrics.items() if k != "forms"}))
+    result = export_run(run_copy, "litert-float16")
+    figures = read_card(run_copy).metrics["forms"]
+    assert (figures["photos"], figures["part"]) == (12, "val")
+    assert set(figures["files"]) == {LITERT_FLOAT16}
+    assert figures["files"][LITERT_FLOAT16]["bytes"] == result.size_bytes
+
+
+def test_after_a_new_split_no_form_is_judged_by_photos_that_it_was_trained_on(
+    run_copy: Path, faces: Dataset, tmp_path: Path
+) -> None:
+    moved = Dataset(Path(shutil.copytree(faces.root, tmp_path / "moved")))
+    split = read_split(faces)
+    others = {"train": "val", "val": "train", "test": "test"}
+    write_split(moved, replace(split, parts={name: others[part] for name, part in split.parts.items()}))
+    result = export_run(run_copy, "keras", out=tmp_path / "face.keras", dataset=moved.root)
+    assert result.photos == 0
+    again = export_run(run_copy, "keras", out=tmp_path / "same.keras", dataset=faces.root)
+    assert again.photos == 12
 
 
 @pytest.mark.parametrize("damage", ["changed", "cut", "h5"])

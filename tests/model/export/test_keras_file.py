@@ -199,6 +199,29 @@ def test_weights_that_point_into_other_files_are_refused(good: bytes, tmp_path: 
         load_keras(packed({**parts(good), "model.weights.h5": path.read_bytes()}), "model.keras")
 
 
+def test_weights_that_are_no_arrays_or_claim_more_than_the_file_holds_are_refused(good: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "weights.h5"
+    for named, message in (("type", "something else than numbers"), ("huge", "unpack to more than the file holds")):
+        with h5py.File(path, "w") as file:
+            if named == "type":
+                file["layers"] = np.dtype("f4")
+            else:
+                file.create_dataset("layers", (2**40,), np.float32)
+        with pytest.raises(ModelError, match=message):
+            load_keras(packed({**parts(good), "model.weights.h5": path.read_bytes()}), "model.keras")
+
+
+def test_a_description_that_is_nested_without_end_or_names_no_class_is_refused(good: bytes) -> None:
+    deep: Any = []
+    for _ in range(sys.getrecursionlimit() * 6 // 10):
+        deep = [deep]
+    with pytest.raises(ModelError, match=r"nested deeper|damaged"):
+        load_keras(with_config(good, lambda config: {**config, "extra": deep}), "model.keras")
+    unnamed = {"module": "keras.layers", "class_name": ["Conv2D"], "config": {}, "registered_name": None}
+    with pytest.raises(ModelError, match="which no model of ours has"):
+        load_keras(with_config(good, lambda config: {**config, "extra": unnamed}), "model.keras")
+
+
 def test_weights_of_another_network_are_refused(good: bytes) -> None:
     other = keras_bytes(detect.build(TrainOptions(backbone="tiny", weights="none", size=64), tuple("abcde")).model)
     mixed = {**parts(good), "model.weights.h5": parts(other)["model.weights.h5"]}

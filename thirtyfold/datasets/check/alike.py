@@ -52,8 +52,8 @@ def find_leaks(
 ) -> Iterator[tuple[Alike, tuple[str, ...]]]:
     """Photos outside of train that are the same picture as one of an earlier part, and those (up to three).
 
-    Looking alike is not enough, as photos of one room do: the small grey pictures have to
-    agree, by the measure of ``copies.py``. The same file comes first. Val against test counts as well.
+    Looking alike is not enough, as photos of one room do: the small grey pictures have to agree, as in
+    ``duplicates.py``. The same file comes first. Val against test counts as well.
     """
     import numpy as np
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from thirtyfold.datasets.check.problems import Problem
-from thirtyfold.datasets.split import natural_key
+from thirtyfold.datasets.listing import natural_key, some_of
 from thirtyfold.datasets.whole_photo import FEW_PHOTOS, head_and_value, plain_tags, unequal_classes
 
 # With more photos of several classes they are meant to have several: flags of another kind.
@@ -98,8 +98,6 @@ def _not_taught(
     for name in counts:
         photos = [photo for photo, its in classes.items() if name in its]
         if not any(parts.get(photo) == "train" for photo in photos):
-            where = ", ".join(f"{photo} ({parts.get(photo, 'no part')})" for photo in photos[:3])
-            more = f" and {len(photos) - 3} more" if len(photos) > 3 else ""
-            yield Problem(
-                code="class-not-in-train", file="split.json", message=f"no train photo is {name}, only {where}{more}"
-            )
+            where = some_of([f"{photo} ({parts.get(photo, 'no part')})" for photo in photos])
+            message = f"no train photo is {name}, only {where}"
+            yield Problem(code="class-not-in-train", file="split.json", message=message)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from thirtyfold.datasets.check.folder import relative
 from thirtyfold.datasets.check.found import Found
 from thirtyfold.datasets.check.problems import Problem
 from thirtyfold.datasets.split import Split, write_split
+from thirtyfold.datasets.threads import map_on_threads
 from thirtyfold.errors import DataError
 from thirtyfold.progress import SILENT, Progress
 from thirtyfold.workspace import FIX_REPORT, Dataset
@@ -119,15 +118,7 @@ def _write_all(
             return _Copy(name=None, changes={relative(dataset, one.photo.path): said}, left_out={})
         return _write_copy(dataset, fixed, one, stems, owners)
 
-    pool = ThreadPoolExecutor(os.cpu_count() or 1)
-    copies: list[_Copy] = []
-    with progress.bar("Writing copies", total=len(found), unit="photos") as bar:
-        try:
-            for copy in pool.map(write, found):
-                copies.append(copy)
-                bar.advance()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    copies = map_on_threads(write, found, label="Writing copies", progress=progress)
     new_names = {
         one.photo.path.name: copy.name for one, copy in zip(found, copies, strict=True) if copy.name is not None
     }
@@ -163,7 +154,7 @@ def _write_copy(
         return _Copy(name=None, changes={}, left_out={where: photo.findings[0][1]})
     try:
         data, suffix, texts = mend_photo(photo, photo.path.read_bytes())
-    except (OSError, ValueError) as error:
+    except Exception as error:  # Pillow's plugins and OpenCV raise what they like
         return _Copy(name=None, changes={}, left_out={where: f"cannot be converted ({error})"})
     name = stems[photo.path.name] + suffix
     if stems[photo.path.name] != photo.path.stem:

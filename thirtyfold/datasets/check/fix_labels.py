@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from thirtyfold.datasets.check.boxes import OUTSIDE_TOLERANCE_PX, are_the_same, has_no_size, is_outside
 from thirtyfold.datasets.check.labels import LabelFacts
+from thirtyfold.datasets.formats import regions
 from thirtyfold.datasets.labelme_json import LabelFile
 from thirtyfold.sample import Annotation, Point
 
@@ -75,28 +76,6 @@ def mend_labels(
     return mended, changes
 
 
-def clip_polygon(points: tuple[Point, ...], size_wh: tuple[int, int]) -> tuple[Point, ...]:
-    """The part of a polygon inside a photo (Sutherland and Hodgman, 1974); empty if there is none."""
-    width, height = size_wh
-    edges: tuple[tuple[int, float, bool], ...] = (
-        (0, 0.0, True), (0, float(width), False), (1, 0.0, True), (1, float(height), False),
-    )  # fmt: skip
-    for axis, bound, keep_above in edges:
-        result: list[Point] = []
-        for before, point in zip((points[-1], *points[:-1]) if points else (), points, strict=True):
-            was_in = before[axis] >= bound if keep_above else before[axis] <= bound
-            is_in = point[axis] >= bound if keep_above else point[axis] <= bound
-            if was_in != is_in:
-                share = (bound - before[axis]) / (point[axis] - before[axis])
-                crossing = [before[0] + share * (point[0] - before[0]), before[1] + share * (point[1] - before[1])]
-                crossing[axis] = bound  # exactly, whatever the rounding
-                result.append((crossing[0], crossing[1]))
-            if is_in:
-                result.append(point)
-        points = tuple(result)
-    return points
-
-
 def _mend_shape(shape: Annotation, size_wh: tuple[int, int], kept: list[Annotation]) -> tuple[str, Annotation | None]:
     """What was done to a shape ("" for nothing), and the shape, ``None`` if it was dropped."""
     if has_no_size(shape):
@@ -118,7 +97,7 @@ def _clipped(shape: Annotation, size_wh: tuple[int, int]) -> Annotation:
         inside = tuple((min(max(x, 0.0), float(width)), min(max(y, 0.0), float(height))) for x, y in shape.points)
         return replace(shape, points=inside)
     if shape.kind == "polygon":
-        return replace(shape, points=clip_polygon(shape.points, size_wh) or ((0.0, 0.0),))
+        return replace(shape, points=regions.cut_ring(shape.points, size_wh) or ((0.0, 0.0),))
     return shape  # a circle can't be clipped and stay one, a mask's pixels lie with it
 
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from thirtyfold import files
 from thirtyfold.datasets.check.labels import describe_json
 from thirtyfold.datasets.check.options import FIXED_NAME
 from thirtyfold.datasets.check.problems import Problem
+from thirtyfold.datasets.reading import MOST_LABEL_BYTES, read_label_bytes
+from thirtyfold.errors import LabelError
 from thirtyfold.images import is_image
-from thirtyfold.workspace import Dataset
+from thirtyfold.workspace import OUR_JSON_FILES, Dataset
 
 # Pictures that cameras and phones write and that OpenCV does not read, or not everywhere.
 _OTHER_PICTURES = frozenset(
     {".gif", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".psd", ".svg", ".jfif", ".cr2", ".nef", ".arw", ".dng", ".raw"}
 )
 _OUR_FOLDERS = frozenset({"images", "labels", "augmented", "discarded", FIXED_NAME})
-_OUR_FILES = frozenset({"split.json", "conversion.json", "imported.json", "check.json", "fixed.json"})
-_LARGEST_JSON = 200_000_000
 
 
 def look_around(dataset: Dataset, photos: Sequence[Path]) -> Iterator[Problem]:
@@ -36,7 +36,7 @@ def look_around(dataset: Dataset, photos: Sequence[Path]) -> Iterator[Problem]:
             elif path.suffix.lower() in _OTHER_PICTURES:
                 where = relative(dataset, path)
                 yield Problem(code="image-format-not-read", file=where, message=f"a {path.suffix} is left out")
-            elif path.suffix.lower() == ".json" and path.name not in _OUR_FILES:
+            elif path.suffix.lower() == ".json" and path.name not in OUR_JSON_FILES:
                 yield from _loose_json(dataset, path, folder, stems)
     yield from _other_formats(dataset, photos)
 
@@ -69,13 +69,8 @@ def labels_apart(dataset: Dataset, photos: Sequence[Path]) -> Iterator[Problem]:
         if label_path != beside:
             apart += 1
         elif beside.exists() and other.exists() and other != beside:
-            same = beside.read_bytes() == other.read_bytes()
-            yield Problem(
-                code="label-twice",
-                file=relative(dataset, beside),
-                photo=path.name,
-                message=f"also lies in labels/, {'with the same bytes' if same else 'and differs'}",
-            )
+            message = f"also lies in labels/, {'with the same bytes' if _are_equal(beside, other) else 'and differs'}"
+            yield Problem(code="label-twice", file=relative(dataset, beside), photo=path.name, message=message)
     if apart:
         yield Problem(
             code="label-other-folder", file="labels", message=f"{apart} of {len(photos)} photos have their labels here"
@@ -95,6 +90,13 @@ def count_photos_below(folder: Path) -> int:
     return sum(is_image(path) for path in folder.rglob("*"))
 
 
+def _are_equal(one: Path, other: Path) -> bool:
+    try:
+        return read_label_bytes(one) == read_label_bytes(other)
+    except LabelError:
+        return False
+
+
 def _in_subfolder(dataset: Dataset, path: Path, folder: Path) -> Iterator[Problem]:
     # Of the dataset's own folder only images/ holds photos to check; of images/, nothing below does.
     if folder == dataset.root and (path.name in _OUR_FOLDERS or path == dataset.images_dir):
@@ -111,11 +113,11 @@ def _loose_json(dataset: Dataset, path: Path, folder: Path, stems: set[str]) -> 
         return
     where = relative(dataset, path)
     try:
-        if path.stat().st_size > _LARGEST_JSON:
+        if path.stat().st_size > MOST_LABEL_BYTES:
             yield Problem(code="file-foreign", file=where, message="is a very large JSON, left unread")
             return
-        raw = json.loads(path.read_bytes().decode("utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
+        raw = files.parse_json(read_label_bytes(path))
+    except (OSError, LabelError, ValueError):
         raw = None
     if isinstance(raw, dict) and isinstance(raw.get("shapes"), list):
         count = len(raw["shapes"])

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from thirtyfold import files
 from thirtyfold.datasets import labelme_json
 from thirtyfold.datasets.check.boxes import shape_findings
+from thirtyfold.datasets.formats import regions
 from thirtyfold.datasets.labelme_json import LabelFile
 from thirtyfold.datasets.machine_made import is_machine_made
+from thirtyfold.datasets.reading import read_label_bytes
 from thirtyfold.errors import LabelError
 
 Finding = tuple[str, str, int | None]  # code, message, index of the shape in the file
@@ -22,7 +24,7 @@ class LabelFacts:
     """What a label file holds. ``label_file`` is ``None`` if nothing of it can be read.
 
     It holds the shapes that can be read, without the embedded photo; ``places`` are
-    their indices in the file. ``named_size_wh`` is the size it was drawn on.
+    their indices in the file.
     """
 
     path: Path
@@ -39,16 +41,16 @@ class LabelFacts:
 def read_labels(path: Path) -> LabelFacts:
     """Read a label file as far as it can be read. Never raises for what is wrong with it."""
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        return _nothing(path, "label-not-json", f"cannot be opened ({error.strerror or error})")
+        data = read_label_bytes(path)
+    except LabelError as error:
+        return _nothing(path, "label-not-json", error.reason)
     if not data.strip(b"\0 \t\r\n"):
         return _nothing(path, "label-empty", "has no bytes" if not data else f"holds {len(data)} bytes of nothing")
     try:
-        raw = json.loads(data.decode("utf-8-sig"))
+        raw = files.parse_json(data)
     except UnicodeDecodeError:
         return _nothing(path, "label-not-json", "is not UTF-8 text")
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         return _nothing(path, "label-not-json", str(error)[:160])
     if not isinstance(raw, dict) or not isinstance(raw.get("shapes"), list):
         return _nothing(path, "label-not-labelme", f"is {describe_json(raw)}")
@@ -104,6 +106,10 @@ def _from_dict(raw: dict[str, Any], path: Path) -> LabelFacts:
             (annotation,) = labelme_json.from_dict({"shapes": [shape]}, path).annotations
         except LabelError as error:
             findings.append(("shape-broken", error.reason.replace("shapes[0]", f"shapes[{index}]"), index))
+            continue
+        if annotation.kind == "mask" and not regions.mask_is_readable(annotation):
+            why = f"shapes[{index}] ({annotation.label}) has a mask that is no PNG of the size that its corners say"
+            findings.append(("shape-broken", why, index))
             continue
         kept.append(annotation)
         places.append(index)

@@ -21,10 +21,11 @@ def suspicious_labels(counts: Mapping[str, int], known: Sequence[str] = ()) -> d
     if known:
         return {label: _unlisted(label, known) for label in counts if label.strip() and label not in known}
     found = {}
+    by_frequency = sorted(counts, key=lambda name: (-counts[name], name))
     for label, count in counts.items():
         if not label.strip():
             continue
-        for other in sorted(counts, key=lambda name: (-counts[name], name)):
+        for other in by_frequency:
             if other != label and _is_misspelt(label, count, other, counts[other]):
                 found[label] = ("label-typo", f"{label!r} ({count}x) may be {other!r} ({counts[other]}x)")
                 break

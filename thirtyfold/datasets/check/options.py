@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from thirtyfold.datasets.attribute_options import AttributeOptions
 from thirtyfold.errors import UsageError
+from thirtyfold.option import nested, option
 
 PAGE_NAME = "check.html"
 FIXED_NAME = "fixed"
@@ -14,22 +15,18 @@ FIXED_NAME = "fixed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckOptions:
-    """``labels`` are the known ones (none: rare labels are compared with frequent ones).
-
-    ``page`` writes the HTML page, into ``page_path`` or ``DATASET/check.html``; ``fix``
-    writes corrected copies, into ``fix_dir`` or ``DATASET/fixed``. ``strict``: warnings
-    count as errors. ``workers`` are threads, 0 is one a core. ``attributes`` says where those of the
-    photos stand.
+    """Without ``labels`` rare labels are compared with frequent ones. ``attributes`` says where those of the photos
+    stand.
     """
 
-    labels: tuple[str, ...] = ()
-    page: bool = True
-    page_path: Path | None = None
-    fix: bool = False
-    fix_dir: Path | None = None
-    strict: bool = False
-    workers: int = 0
-    attributes: AttributeOptions = field(default_factory=AttributeOptions)
+    labels: tuple[str, ...] = option((), help="The labels there should be, separated by commas. [default: any]")
+    page_path: Path | None = option(None, flag="--html", help="Write the page here. [default: DATASET/check.html]")
+    page: bool = option(True, flag="--no-html", help="Write no page.")
+    fix: bool = option(False, help="Write corrected copies into DATASET/fixed.")
+    fix_dir: Path | None = option(None, flag="--fix-into", help="Write corrected copies into this new folder.")
+    strict: bool = option(False, help="Warnings count as errors.")
+    workers: int = option(0, help="Threads; 0 is one a core.")
+    attributes: AttributeOptions = nested(AttributeOptions)
 
     def __post_init__(self) -> None:
         if self.page_path is not None and not self.page:

@@ -17,13 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thirtyfold.datasets.duplicates import Look
-from thirtyfold.datasets.fingerprint import perceptual_hash
+from thirtyfold.datasets.duplicates import Look, look_at
 from thirtyfold.images import MAX_PIXELS, Pixels
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from PIL.Image import Image
 
 Finding = tuple[str, str]  # code, message
@@ -44,6 +41,8 @@ EXIF_ORIENTATION = 0x0112
 _BITS_PER_SAMPLE = 258
 # At least this long a side is decoded of a JPEG: enough to compare, and to see a grey part.
 _DRAFT_SIDE_PX = 160
+# As many as the most pixels have in four colours of 16 bits, with nothing packed.
+_MOST_BYTES = 8 * MAX_PIXELS
 _BIG_PIXELS = 16_000_000
 # One big picture at a time: the others go on meanwhile, and memory stays bounded.
 _one_big = threading.Lock()
@@ -81,9 +80,9 @@ def examine_photo(path: Path) -> PhotoFacts:
 
     Whoever calls silences Pillow's ``DecompressionBombWarning``: the limit is ours.
     """
-    data, why = _read(path)
+    data, *why = _read(path)
     if data is None:
-        return _unreadable(path, "image-unreadable", why)
+        return _unreadable(path, why[0], why[1])
     if not data:
         return _unreadable(path, "image-empty", "has no bytes at all")
     digest = hashlib.sha256(data).hexdigest()
@@ -148,7 +147,7 @@ def _examine(path: Path, data: bytes, image: Image, digest: str) -> PhotoFacts:
         format=image.format or "",
         orientation=orientation,
         sha256=digest,
-        look=Look(bits=perceptual_hash(pixels), grey=_small_grey(pixels)),
+        look=look_at(pixels),
     )
 
 
@@ -194,14 +193,6 @@ def _decode(data: bytes, image: Image) -> tuple[Pixels | None, list[Finding]]:
     if is_jpeg and (share := _grey_share(np.asarray(image.convert("RGB")))) > 0:
         findings.append(("image-half-grey", f"its lowest {share:.0%} is plain grey"))
     return pixels, findings
-
-
-def _small_grey(pixels: Pixels) -> NDArray[np.uint8]:
-    """As ``copies.look_of``, of pixels that are there already (32, 32)."""
-    import cv2
-
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    return cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
 def _grey_share(stored: Pixels) -> float:
@@ -283,16 +274,19 @@ def _ends_early(data: bytes) -> bool:
     return data.startswith(b"BM") and len(data) < int.from_bytes(data[2:6], "little")
 
 
-def _read(path: Path) -> tuple[bytes | None, str]:
-    """The file's bytes; or ``None`` and why not."""
+def _read(path: Path) -> tuple[bytes | None, str, str]:
+    """The file's bytes; or ``None``, and why not: code and message."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            return None, "is no file, but a folder or a device"
-        return path.read_bytes(), ""
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return None, "image-unreadable", "is no file, but a folder or a device"
+        if status.st_size > _MOST_BYTES:
+            return None, "image-too-large", f"has {status.st_size / 1e6:.0f} MB, more than its pixels can need"
+        return path.read_bytes(), "", ""
     except FileNotFoundError:
-        return None, "is a link to a file that is not there"
+        return None, "image-unreadable", "is a link to a file that is not there"
     except OSError as error:
-        return None, f"cannot be opened ({error.strerror or error})"
+        return None, "image-unreadable", f"cannot be opened ({error.strerror or error})"
 
 
 def _unreadable(path: Path, code: str, message: str, *, sha256: str = "") -> PhotoFacts:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from thirtyfold.datasets.check.problems import Problem, by_weight
 from thirtyfold.datasets.check.result import CheckedPhoto, CheckResult, State
 from thirtyfold.datasets.duplicates import near_duplicates
 from thirtyfold.datasets.split import PARTS, Split, read_split
+from thirtyfold.datasets.threads import map_on_threads
 from thirtyfold.datasets.whole_photo import tag_of
 from thirtyfold.errors import DataError, LabelError, SplitError, UsageError
 from thirtyfold.progress import SILENT, Progress
@@ -53,7 +52,7 @@ def check_dataset(dataset: Dataset, options: CheckOptions, *, progress: Progress
     problems += _name_problems(dataset, found, options.labels)
     problems += _copy_problems(dataset, found, split)
     problems += _class_problems(dataset, found, tags, split)
-    problems += _problems_of_the_whole(dataset, found)
+    problems += _problems_of_the_whole(found)
     result = CheckResult(
         root=str(dataset.root),
         photos=tuple(_checked(one, split, known, tags) for one in found),
@@ -71,7 +70,7 @@ def check_dataset(dataset: Dataset, options: CheckOptions, *, progress: Progress
 
 
 def _read_all(dataset: Dataset, paths: Sequence[Path], options: CheckOptions, progress: Progress) -> list[Found]:
-    """Photos and labels on threads: decoding lets go of Python's lock. In the order of ``paths``."""
+    """Photos and their labels, in the order of ``paths``."""
     from PIL import Image
 
     _ready_opencv()
@@ -88,19 +87,11 @@ def _read_all(dataset: Dataset, paths: Sequence[Path], options: CheckOptions, pr
         )
         return Found(photo=photo, labels=replace(labels, findings=(*labels.findings, *more)))
 
-    found = []
-    pool = ThreadPoolExecutor(options.workers or os.cpu_count() or 1)
-    with progress.bar("Checking", total=len(paths), unit="photos") as bar, warnings.catch_warnings():
+    with warnings.catch_warnings():
         # Sizes are judged by images.MAX_PIXELS. Filters are the process's, so they are set here and not in a thread.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         warnings.filterwarnings("ignore", module=r"PIL\.")  # torn EXIF and TIFF tags; the decoder has the last word
-        try:
-            for one in pool.map(read, paths):
-                found.append(one)
-                bar.advance()
-        finally:
-            pool.shutdown(cancel_futures=True)
-    return found
+        return map_on_threads(read, paths, label="Checking", progress=progress, workers=options.workers)
 
 
 def _read_attributes(dataset: Dataset, options: CheckOptions, progress: Progress) -> tuple[Attributes, list[Problem]]:
@@ -221,7 +212,7 @@ def _copy_problems(dataset: Dataset, found: Sequence[Found], split: Split | None
         yield _about_photo(dataset, by_name[pair.name].photo.path, code, message, others)
 
 
-def _problems_of_the_whole(dataset: Dataset, found: Sequence[Found]) -> Iterator[Problem]:
+def _problems_of_the_whole(found: Sequence[Found]) -> Iterator[Problem]:
     with_shapes = sum(_state(one, Attributes()) == "labelled" and bool(one.annotations) for one in found)
     if with_shapes and not any(_state(one, Attributes()) == "empty" for one in found):
         yield Problem(code="no-negatives", file=".", message=f"all {with_shapes} labelled photos have a shape")

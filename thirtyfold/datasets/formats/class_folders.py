@@ -5,12 +5,13 @@ In a label set it is the photo's tag, labelme's ticked flag.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from thirtyfold.datasets.formats.format_io import UNASSIGNED, Source, Target, part_folder
 from thirtyfold.datasets.formats.image_files import ImageIndex, size_as_stated
 from thirtyfold.datasets.formats.label_set import PARTS, Entry, LabelSet, part_named
+from thirtyfold.datasets.listing import natural_key
 from thirtyfold.errors import DataError, FileDataError
 from thirtyfold.images import is_image
 from thirtyfold.sample import Sample
@@ -24,16 +25,32 @@ NO_CLASSES = frozenset(
 
 def detect(root: Path, heads: Mapping[Path, str]) -> str | None:
     """What shows that this is a folder a class: photos in folders, none beside them, no label file anywhere."""
-    folders = [path for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith(".")]
-    parts = [path for path in folders if part_named(path.name)]
-    classes = [path for part in parts for path in sorted(part.iterdir()) if path.is_dir()] if parts else folders
-    classes = [path for path in classes if path.name.lower() not in NO_CLASSES]
-    with_photos = [path for path in classes if any(is_image(inner) for inner in path.iterdir())]
-    if not with_photos or any(is_image(path) for path in root.iterdir()):
+    with_photos = [folder for folder in class_dirs(root) if any(map(is_image, _inside(folder)))]
+    if not with_photos or any(map(is_image, _inside(root))):
         return None
     return (
         f"{len(with_photos)} folders of photos, like {with_photos[0].relative_to(root).as_posix()}/, and no label file"
     )
+
+
+def class_dirs(root: Path) -> list[Path]:
+    """The folders that stand for classes: those in the parts (``train/CLASS``), or in the folder itself."""
+    folders = _visible_dirs(root)
+    parts = [folder for folder in folders if part_named(folder.name)]
+    inner = [folder for part in parts for folder in _visible_dirs(part)] if parts else folders
+    return [folder for folder in inner if folder.name.lower() not in NO_CLASSES]
+
+
+def _visible_dirs(root: Path) -> list[Path]:
+    found = [path for path in _inside(root) if path.is_dir() and not path.name.startswith((".", "__"))]
+    return sorted(found, key=lambda path: natural_key(path.name))
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:  # `lost+found`, say, which nobody may look into
+        return []
 
 
 def read(source: Source) -> LabelSet:
@@ -69,6 +86,7 @@ def write(label_set: LabelSet, target: Target) -> None:
             "No photo has a class of its own (labelme calls it a flag), only shapes, so there are no folders to make; "
             "choose another format with --to"
         )
+    folder_of = _folder_names(entry.sample.tags[0] for entry in label_set.entries if entry.sample.tags)
     for entry in label_set.entries:
         sample = entry.sample
         losses.add("shapes", entry.name, len(sample.annotations or ()))
@@ -78,11 +96,29 @@ def write(label_set: LabelSet, target: Target) -> None:
             losses.add("no_class", entry.name)
             continue
         losses.add("tags", entry.name, len(sample.tags) - 1)
-        folder = _folder_name(sample.tags[0])
+        folder = folder_of[sample.tags[0]]
         losses.add("renamed", entry.name, folder != sample.tags[0])
         target.place(entry, f"{part_folder(label_set, entry)}{folder}/{entry.name}")
     if label_set.class_names:
         losses.add("class_order", "labels.txt", len(label_set.class_names))
+
+
+def _folder_names(tags: Iterable[str]) -> dict[str, str]:
+    """Tag → its folder, and no other tag's: ``a/b`` and ``a:b`` stay two, and so do ``Cat`` and ``cat`` where a system
+    does not tell them apart.
+    """
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    # Those that can stay as they are first.
+    for tag in sorted(set(tags), key=lambda tag: (_folder_name(tag) != tag, tag)):
+        wanted = _folder_name(tag)
+        name, number = wanted, 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{wanted}-{number}"
+        taken.add(name.casefold())
+        names[tag] = name
+    return names
 
 
 def _folder_name(tag: str) -> str:

@@ -1,4 +1,4 @@
-"""COCO's JSON: boxes, polygons of several rings, run-length masks, crowds.
+"""COCO's JSON: files of images, categories and annotations. What one annotation says: ``coco_objects.py``.
 
 Format: https://cocodataset.org/#format-data. Boxes are left, top, width, height, counted from
 the outer corner of the first pixel, as ours are. Keys we don't know are kept; what COCO has
@@ -9,20 +9,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeGuard
 
-from thirtyfold.datasets.formats import regions, rle
+from thirtyfold import files
+from thirtyfold.datasets.formats import coco_objects, regions
+from thirtyfold.datasets.formats.coco_objects import OURS
 from thirtyfold.datasets.formats.format_io import UNASSIGNED, Source, Target, refuse_rivals
 from thirtyfold.datasets.formats.image_files import ImageIndex, size_as_stated
-from thirtyfold.datasets.formats.label_set import PARTS, Entry, LabelSet, classes_of, part_named
+from thirtyfold.datasets.formats.label_set import (
+    PARTS,
+    Entry,
+    LabelSet,
+    classes_of,
+    keys_of,
+    mappings_of,
+    part_named,
+)
+from thirtyfold.datasets.reading import read_label_bytes
 from thirtyfold.errors import DataError, FileDataError, LabelError
 from thirtyfold.sample import Annotation, Sample
+from thirtyfold.workspace import OUR_JSON_FILES
 
-OURS = "thirtyfold"
+_SMALL_BYTES = 1 << 16
 _IMAGE_KEYS = frozenset({"file_name", "width", "height", OURS})
-_ANNOTATION_KEYS = frozenset({"image_id", "category_id", "segmentation", "score", OURS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +63,14 @@ def read(source: Source) -> LabelSet:
     documents = [_parse(path) for path in ([source.file] if source.file else _json_paths(source.root))]
     if not documents:
         raise DataError(f"{source.root}: no COCO file with images and annotations in it")
-    refuse_rivals({doc.path: [str(image.get("file_name")) for image in doc.images] for doc in documents})
     index = ImageIndex(source.root)
+    refuse_rivals(
+        {
+            doc.path: [name for image in doc.images if isinstance(name := image.get("file_name"), str)]
+            for doc in documents
+        },
+        index,
+    )
     entries: list[Entry] = []
     problems: list[FileDataError] = []
     used: dict[Path, str] = {}
@@ -76,7 +93,7 @@ def read(source: Source) -> LabelSet:
                         document.path, f"{name!r} and {used[image_path]!r} are the same file, {image_path}"
                     )
                 used[image_path] = name
-                by_bare_name += not (source.root / name).exists()
+                by_bare_name += PurePosixPath(name.replace("\\", "/")) != PurePosixPath(index.relative(image_path))
                 entry = _entry(document, image, image_path, part, problems)
             except FileDataError as error:
                 problems.append(error)
@@ -106,14 +123,16 @@ def read(source: Source) -> LabelSet:
 
 def write(label_set: LabelSet, target: Target) -> None:
     """``images/`` and ``annotations/instances.json``, or ``instances_train.json`` and so on where there are parts."""
-    known = label_set.extra.get("coco", {})
-    categories = _numbered(label_set.class_names, known.get("categories", []))
+    known = keys_of(label_set.extra, "coco")
+    # With the labels that are no classes, as `__ignore__`: COCO has a category for every shape.
+    labels = classes_of((entry.sample for entry in label_set.entries), label_set.class_names)
+    categories = _numbered(labels, known.get("categories"))
     number_of = {category["name"]: category["id"] for category in categories}
     image_ids, annotation_ids = _Numbers(), _Numbers()
     for entry in label_set.entries:
-        image_ids.reserve(entry.extra.get("coco", {}).get("id"))
+        image_ids.reserve(keys_of(entry.extra, "coco").get("id"))
         for annotation in entry.sample.annotations or ():
-            annotation_ids.reserve(_coco_keys(annotation).get("id"))
+            annotation_ids.reserve(keys_of(annotation.extra, "coco").get("id"))
     head = {key: value for key, value in known.items() if key != "categories"}
     groups = [*PARTS, None] if label_set.has_parts else [None]
     for part in groups:
@@ -123,7 +142,7 @@ def write(label_set: LabelSet, target: Target) -> None:
         images, annotations = [], []
         for entry in entries:
             target.place(entry, f"images/{entry.name}")
-            image_id = image_ids.take(entry.extra.get("coco", {}).get("id"))
+            image_id = image_ids.take(keys_of(entry.extra, "coco").get("id"))
             rows = _annotations(entry, image_id, annotation_ids, number_of, target)
             images.append(_image(entry, image_id, has_rows=bool(rows)))
             annotations += rows
@@ -149,9 +168,10 @@ def _json_paths(root: Path) -> list[Path]:
     found = []
     for folder in folders:
         for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
-            head = path.read_text(encoding="utf-8", errors="replace") if path.stat().st_size < 1 << 16 else None
-            # Small files of other programs; big ones are parsed and speak for themselves.
-            if path.name not in ("conversion.json", "split.json") and (head is None or '"images"' in head):
+            if path.name in OUR_JSON_FILES or not path.is_file():
+                continue
+            # Small files may be those of other programs; big ones are parsed, and refused if they are not COCO.
+            if path.stat().st_size >= _SMALL_BYTES or b'"images"' in read_label_bytes(path):
                 found.append(path)
     return found
 
@@ -164,10 +184,8 @@ def _part_of(path: Path, root: Path) -> str | None:
 
 def _parse(path: Path) -> _Document:
     try:
-        raw = json.loads(path.read_bytes().decode("utf-8-sig"))
-    except OSError as error:
-        raise LabelError(path, f"cannot be opened ({error.strerror or error})") from error
-    except (ValueError, RecursionError) as error:
+        raw = files.parse_json(read_label_bytes(path, most_bytes=None))
+    except ValueError as error:
         raise LabelError(path, f"is not JSON ({error}); export it again") from error
     lists = {key: raw.get(key, []) for key in ("images", "annotations", "categories")} if isinstance(raw, dict) else {}
     if not lists or not all(isinstance(rows, list) for rows in lists.values()) or "images" not in raw:
@@ -204,17 +222,19 @@ def _entry(
     width, height = size_as_stated(image_path, (stated[0], stated[1]), document.path)
     annotations: list[Annotation] = []
     rows = document.annotations_of.get(_number(image.get("id")), [])
-    next_group = 1 + max((group for _, raw in rows if (group := _group_of(raw)) is not None), default=0)
+    known_groups = (coco_objects.group_of(raw) for _, raw in rows)
+    next_group = 1 + max((group for group in known_groups if group is not None), default=0)
     for position, raw in rows:
         try:
-            shapes = _shapes(document, raw, (width, height), next_group)
+            label = _label_of(document, raw)
+            shapes = coco_objects.to_shapes(raw, label, (width, height), group=next_group)
             annotations += shapes
             next_group += len(shapes) > 1
         except ValueError as error:
             problems.append(LabelError(document.path, f"annotations[{position}] of {image_path.name}: {error}"))
-    ours = _mapping(image.get(OURS))
+    ours = keys_of(image, OURS)
     session, parent, tags = ours.get("session"), ours.get("parent"), ours.get("tags")
-    extra = dict(_mapping(ours.get("extra")))
+    extra = mappings_of(ours.get("extra"))
     coco = {key: value for key, value in image.items() if key not in _IMAGE_KEYS}
     return Entry(
         sample=Sample(
@@ -232,69 +252,11 @@ def _entry(
     )
 
 
-def _shapes(
-    document: _Document, raw: Mapping[str, Any], size_wh: tuple[int, int], group: int | None
-) -> list[Annotation]:
-    """One COCO object as a box, as polygons that share a group, or as a mask. Raises :class:`ValueError`."""
+def _label_of(document: _Document, raw: Mapping[str, Any]) -> str:
     category = _number(raw.get("category_id"))
     if category not in document.name_of:
         raise ValueError(f"its category {category} is not in the list of categories")
-    segmentation, box = raw.get("segmentation"), raw.get("bbox")
-    coco = {key: value for key, value in raw.items() if key not in _ANNOTATION_KEYS}
-    ours = _mapping(raw.get(OURS))
-    own_group = _group_of(raw)
-    if isinstance(segmentation, Mapping):
-        mask = rle.decode(segmentation, size_wh)
-        if not mask.any():
-            raise ValueError("its mask has no pixel")
-        shapes = [regions.mask_annotation(document.name_of[category], mask)]
-    elif isinstance(segmentation, list) and segmentation:
-        rings = [_ring(ring) for ring in segmentation]
-        shapes = [Annotation(label=document.name_of[category], kind="polygon", points=ring) for ring in rings]
-    else:
-        left, top, width, height = _finite(box, 4, "bbox")
-        shapes = [Annotation.from_box(document.name_of[category], (left, top, left + width, top + height))]
-        coco.pop("bbox")
-    if "bbox" in coco and _fits(_xyxy(coco["bbox"]), _extent(shapes), slack=0.51):
-        del coco["bbox"]  # it says no more than the outline does
-    score = raw.get("score")
-    if own_group is not None or len(shapes) == 1:
-        group = own_group
-    return [
-        replace(
-            shape,
-            group=group,
-            score=float(score) if isinstance(score, (int, float)) else None,
-            extra={**shape.extra, **_mapping(ours.get("extra")), **({"coco": coco} if coco else {})},
-        )
-        for shape in shapes
-    ]
-
-
-def _ring(raw: Any) -> tuple[tuple[float, float], ...]:
-    if not isinstance(raw, list) or len(raw) < 6 or len(raw) % 2:
-        raise ValueError("a ring of its polygon has less than three corners, or half a corner")
-    numbers = _finite(raw, len(raw), "segmentation")
-    return tuple(zip(numbers[::2], numbers[1::2], strict=True))
-
-
-def _finite(raw: Any, count: int, key: str) -> list[float]:
-    import math
-
-    if not isinstance(raw, list) or len(raw) != count:
-        raise ValueError(f"its {key} is not a list of {count} numbers")
-    if any(not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value) for value in raw):
-        raise ValueError(f"its {key} holds something that is no number")
-    return [float(value) for value in raw]
-
-
-def _mapping(raw: Any) -> Mapping[str, Any]:
-    return raw if isinstance(raw, Mapping) else {}
-
-
-def _group_of(raw: Mapping[str, Any]) -> int | None:
-    group = _mapping(raw.get(OURS)).get("group")
-    return group if isinstance(group, int) else None
+    return document.name_of[category]
 
 
 def _number(raw: Any) -> str:
@@ -317,6 +279,10 @@ def _categories(documents: list[_Document]) -> list[dict[str, Any]]:
 # --- writing -------------------------------------------------------------------------------------------
 
 
+def _is_id(raw: object) -> TypeGuard[int]:
+    return isinstance(raw, int) and not isinstance(raw, bool)
+
+
 class _Numbers:
     """Ids: the ones that the data already has, as long as they are unique, then the next free ones."""
 
@@ -326,11 +292,11 @@ class _Numbers:
         self._next = 1
 
     def reserve(self, known: object) -> None:
-        if isinstance(known, int) and not isinstance(known, bool):
+        if _is_id(known):
             self._known[known] = self._known.get(known, 0) + 1
 
     def take(self, known: object) -> int:
-        if isinstance(known, int) and not isinstance(known, bool) and known not in self._taken:
+        if _is_id(known) and known not in self._taken:
             number = known
         else:
             while self._next in self._known or self._next in self._taken:
@@ -340,18 +306,21 @@ class _Numbers:
         return number
 
 
-def _numbered(class_names: tuple[str, ...], known: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    kept = {str(category.get("name")): dict(category) for category in known}
-    used = [category["id"] for category in kept.values() if isinstance(category.get("id"), int)]
-    following = max(used, default=0)
-    rows = []
+def _numbered(class_names: tuple[str, ...], known: Any) -> list[dict[str, Any]]:
+    """A category for each class: the ``known`` one of that name, with its id unless another class has that already."""
+    rows = [row for row in known if isinstance(row, Mapping)] if isinstance(known, list) else []
+    by_name = {str(row.get("name")): dict(row) for row in rows}
+    following = max((row["id"] for row in by_name.values() if _is_id(row.get("id"))), default=0)
+    taken: set[int] = set()
+    categories = []
     for name in class_names:
-        row = kept.get(name, {})
-        if not isinstance(row.get("id"), int):
+        row = by_name.get(name, {})
+        if not _is_id(row.get("id")) or row["id"] in taken:
             following += 1
-            row = {"id": following, "supercategory": "", **row, "name": name}
-        rows.append(row)
-    return rows
+            row = {"supercategory": "", **row, "id": following}
+        taken.add(row["id"])
+        categories.append({**row, "name": name})
+    return categories
 
 
 def _image(entry: Entry, image_id: int, *, has_rows: bool) -> dict[str, Any]:
@@ -367,7 +336,7 @@ def _image(entry: Entry, image_id: int, *, has_rows: bool) -> dict[str, Any]:
     if not has_rows:
         ours["labelled"] = sample.annotations is not None
     row = {"id": image_id, "file_name": entry.name, "width": sample.width, "height": sample.height}
-    row |= {key: value for key, value in entry.extra.get("coco", {}).items() if key != "id"}
+    row |= {key: value for key, value in keys_of(entry.extra, "coco").items() if key not in _IMAGE_KEYS and key != "id"}
     return row | ({OURS: ours} if ours else {})
 
 
@@ -375,85 +344,16 @@ def _annotations(
     entry: Entry, image_id: int, ids: _Numbers, number_of: Mapping[str, int], target: Target
 ) -> list[dict[str, Any]]:
     rows = []
-    size_wh = (entry.sample.width, entry.sample.height)
     for pieces in regions.objects_of(entry.sample.annotations or ()):
         first = pieces[0]
         if not regions.encloses(first):
             target.losses.add("open_shape", entry.name, len(pieces))
             continue
         target.losses.add("circle", entry.name, sum(piece.kind == "circle" for piece in pieces))
-        coco = _coco_keys(first)
-        segmentation, area, box = _outline(pieces, size_wh)
-        if box is None:
+        found = coco_objects.from_shapes(pieces, (entry.sample.width, entry.sample.height))
+        if found is None:
             target.losses.add("covered", entry.name, len(pieces))
             continue
-        kept_box, kept_area = coco.get("bbox"), coco.get("area")
-        # What the other tool computed is kept while it still fits the outline, which a person may have moved since.
-        if kept_box is not None and _fits(
-            _xyxy(kept_box), box, slack=max(8.0, 0.1 * max(box[2] - box[0], box[3] - box[1]))
-        ):
-            box = _xyxy(kept_box)
-        if isinstance(kept_area, (int, float)) and abs(kept_area - area) <= max(4.0, 0.05 * area):
-            area = kept_area
-        row: dict[str, Any] = {
-            "id": ids.take(coco.get("id")),
-            "image_id": image_id,
-            "category_id": number_of[first.label],
-            "bbox": [box[0], box[1], box[2] - box[0], box[3] - box[1]],
-            "area": area,
-            "segmentation": segmentation,
-            "iscrowd": 0,
-        }
-        row |= {key: value for key, value in coco.items() if key not in ("id", "bbox", "area")}
-        if first.score is not None:
-            row["score"] = first.score
-        rest = {key: value for key, value in first.extra.items() if key not in ("coco", "mask")}
-        ours = ({"group": first.group} if first.group is not None else {}) | ({"extra": rest} if rest else {})
-        rows.append(row | ({OURS: ours} if ours else {}))
+        number = ids.take(keys_of(first.extra, "coco").get("id"))
+        rows.append({"id": number, "image_id": image_id, "category_id": number_of[first.label], **found})
     return rows
-
-
-def _outline(pieces: tuple[Annotation, ...], size_wh: tuple[int, int]) -> tuple[Any, float, Any]:
-    """(segmentation, area, box) of one object; the box is ``None`` if a mask has no pixel in the picture."""
-    if pieces[0].kind == "mask":
-        mask = regions.mask_of(pieces[0], size_wh)
-        if not mask.any():
-            return None, 0.0, None
-        return rle.encode(mask), float(mask.sum()), regions.extent(regions.mask_annotation("", mask))
-    box = _extent(list(pieces))
-    if pieces[0].kind == "rectangle":
-        return [], (box[2] - box[0]) * (box[3] - box[1]), box
-    rings = [regions.outline(piece) for piece in pieces]
-    return (
-        [[float(value) for point in ring for value in point] for ring in rings],
-        sum(regions.polygon_area(ring) for ring in rings),
-        box,
-    )
-
-
-def _coco_keys(annotation: Annotation) -> Mapping[str, Any]:
-    coco = annotation.extra.get("coco")
-    return coco if isinstance(coco, Mapping) else {}
-
-
-def _extent(shapes: list[Annotation]) -> tuple[float, float, float, float]:
-    boxes = [regions.extent(shape) for shape in shapes]
-    return (
-        min(box[0] for box in boxes),
-        min(box[1] for box in boxes),
-        max(box[2] for box in boxes),
-        max(box[3] for box in boxes),
-    )
-
-
-def _xyxy(raw: Any) -> tuple[float, float, float, float]:
-    """A COCO box as corners; an empty one where it is broken, which fits nothing."""
-    try:
-        left, top, width, height = _finite(raw, 4, "bbox")
-    except ValueError:
-        return (0.0, 0.0, -1e9, -1e9)
-    return (left, top, left + width, top + height)
-
-
-def _fits(box: tuple[float, ...], other: tuple[float, ...], *, slack: float) -> bool:
-    return all(abs(a - b) <= slack for a, b in zip(box, other, strict=True))

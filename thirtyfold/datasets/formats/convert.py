@@ -6,7 +6,6 @@ whole: a conversion that is stopped leaves nothing that looks like a dataset.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from thirtyfold.datasets.formats.label_set import (
     Entry,
     LabelSet,
     classes_of,
+    mappings_of,
     with_flat_names,
     without_control_characters,
 )
@@ -234,12 +234,12 @@ def _refuse_unwritable(label_set: LabelSet, root: Path) -> None:
 def _with_carried(label_set: LabelSet, root: Path) -> LabelSet:
     """With what an earlier conversion kept of the whole dataset, as the format between had no place for it."""
     try:
-        carried = json.loads((root / REPORT).read_bytes())["carried"]
+        carried = files.parse_json((root / REPORT).read_bytes())["carried"]
     except (OSError, ValueError, KeyError, TypeError):
         return label_set
     if not isinstance(carried, Mapping):
         return label_set
-    return replace(label_set, extra={**carried, **label_set.extra})
+    return replace(label_set, extra={**mappings_of(carried), **label_set.extra})
 
 
 def _refuse_losses(conversion: Conversion) -> None:

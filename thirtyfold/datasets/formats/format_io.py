@@ -9,7 +9,7 @@ from typing import Any
 
 from thirtyfold import files
 from thirtyfold.datasets import labelme_json
-from thirtyfold.datasets.formats.image_files import Placer
+from thirtyfold.datasets.formats.image_files import ImageIndex, Placer
 from thirtyfold.datasets.formats.label_set import Entry, LabelSet, says_something
 from thirtyfold.datasets.formats.losses import Losses
 from thirtyfold.errors import LabelError, UsageError
@@ -96,11 +96,10 @@ class Target:
 def embedded_picture(label_path: Path) -> bytes:
     """The picture inside of a labelme file, as it was before labelme put it there. Raises :class:`LabelError`."""
     import base64
-    import binascii
 
     try:
         data = base64.b64decode(labelme_json.read(label_path).image_data or "", validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # also for letters beyond ASCII
         raise LabelError(label_path, '"imageData" is not base64; save the file again from labelme') from error
     if not data:
         raise LabelError(label_path, "holds no picture")
@@ -112,13 +111,20 @@ def part_folder(label_set: LabelSet, entry: Entry) -> str:
     return f"{entry.sample.split or UNASSIGNED}/" if label_set.has_parts else ""
 
 
-def refuse_rivals(photos_of: Mapping[Path, Iterable[str]]) -> None:
-    """Raise :class:`UsageError` if two label files describe the same photo: which one counts is not ours to say."""
-    seen: dict[str, Path] = {}
-    for path, photos in photos_of.items():
-        for photo in photos:
+def refuse_rivals(names_of: Mapping[Path, Iterable[str]], index: ImageIndex) -> None:
+    """Raise :class:`UsageError` if two label files describe the same photo: which one counts is not ours to say.
+
+    ``names_of`` are the names that each label file gives its photos.
+    """
+    seen: dict[Path, Path] = {}
+    for path, names in names_of.items():
+        for name in names:
+            try:
+                photo = index.find(name, path)
+            except LabelError:
+                continue  # whoever reads the file says so
             first = seen.setdefault(photo, path)
             if first != path:
                 raise UsageError(
-                    f"{first} and {path} both describe {photo}: name the file you want instead of the folder"
+                    f"{first} and {path} both describe {name}: name the file you want instead of the folder"
                 )

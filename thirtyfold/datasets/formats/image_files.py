@@ -19,13 +19,13 @@ from thirtyfold.images import is_image, read_size
 from thirtyfold.workspace import is_set_aside
 
 # Not photos of the dataset, but the pixel masks that stand beside them.
-_OTHER_FOLDERS = frozenset({"segmentationclass", "segmentationobject", "masks"})
+MASK_FOLDERS = frozenset({"segmentationclass", "segmentationobject", "masks"})
 
 
 class ImageIndex:
     """The pictures under one folder by name, whatever upper and lower case."""
 
-    def __init__(self, root: Path, *, skip: frozenset[str] = _OTHER_FOLDERS) -> None:
+    def __init__(self, root: Path, *, skip: frozenset[str] = MASK_FOLDERS) -> None:
         self.root = root
         self.paths: list[Path] = []
         self._by_name: dict[str, list[Path]] = {}
@@ -48,9 +48,10 @@ class ImageIndex:
     def find(self, name: str, label_path: Path) -> Path:
         """The picture that ``label_path`` calls ``name``, by its path or, where that leads nowhere, by its bare name.
 
-        Raises :class:`LabelError` if there is none, or if several could be meant.
+        Of several it is the one below the label file's own folder. Raises :class:`LabelError` if there is none, or if
+        several could be meant.
         """
-        pieces = _pieces(name)
+        pieces = path_pieces(name)
         alike = self._by_name.get(pieces[-1].casefold(), []) if pieces else []
         if not alike and pieces:
             # Datasets whose pictures were saved anew under another ending.
@@ -59,6 +60,10 @@ class ImageIndex:
             raise LabelError(label_path, f"its picture {name!r} is not in {self.root}; copy it there")
         shared = [_shared_end(pieces, path.relative_to(self.root).parts) for path in alike]
         best = [path for path, length in zip(alike, shared, strict=True) if length == max(shared)]
+        if len(best) > 1:
+            # `train/labels.json` and `val/labels.json` may both call a photo of their own folder `1.jpg`.
+            near = [path for path in best if path.is_relative_to(label_path.parent)]
+            best = near if len(near) == 1 else best
         if len(best) > 1:
             shown = ", ".join(path.relative_to(self.root).as_posix() for path in best[:3])
             raise LabelError(label_path, f"its picture {name!r} could be any of {shown}; name the folder, too")
@@ -120,7 +125,8 @@ class Placer:
         return "copies"
 
 
-def _pieces(name: str) -> Sequence[str]:
+def path_pieces(name: str) -> Sequence[str]:
+    """The folders and the file of a path as a label file writes it, slashes or backslashes, without steps upwards."""
     return [piece for piece in name.replace("\\", "/").split("/") if piece not in ("", ".", "..")]
 
 

@@ -7,7 +7,6 @@ landmarks (``part``) are kept under ``extra["imglab"]``; ``ignore='1'`` marks ar
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from thirtyfold.datasets.formats import xml_text
 from thirtyfold.datasets.formats.format_io import Source, refuse_rivals
 from thirtyfold.datasets.formats.image_files import ImageIndex, size_as_stated
 from thirtyfold.datasets.formats.label_set import Entry, LabelSet, classes_of, part_named
+from thirtyfold.datasets.reading import is_coordinate, whole_number
 from thirtyfold.errors import DataError, FileDataError, LabelError
 from thirtyfold.sample import Annotation, Sample
 
@@ -37,8 +37,9 @@ def read(source: Source) -> LabelSet:
     roots = {path: root for path in paths if (root := xml_text.parse(path)).tag == "dataset"}
     if not roots:
         raise DataError(f"{source.root}: no imglab file in it")
-    refuse_rivals({path: [image.get("file", "") for image in root.iter("image")] for path, root in roots.items()})
     index = ImageIndex(source.root)
+    names_of = {path: [image.get("file", "") for image in root.iter("image")] for path, root in roots.items()}
+    refuse_rivals(names_of, index)
     entries: list[Entry] = []
     problems: list[FileDataError] = []
     used: set[Path] = set()
@@ -51,7 +52,7 @@ def read(source: Source) -> LabelSet:
                 if image_path in used:
                     raise LabelError(label_path, f"describes {image.get('file')} twice; join the two")
                 used.add(image_path)
-                stated = tuple(int(text) if (text := image.get(side, "")).isdecimal() else None for side in _SIDES[2:])
+                stated = tuple(whole_number(image.get(side, "")) for side in _SIDES[2:])
                 width, height = size_as_stated(image_path, (stated[0], stated[1]), label_path)
                 boxes = image.findall("box")
                 unlabelled_boxes += sum(box.find("label") is None for box in boxes)
@@ -83,8 +84,8 @@ def _shape(box: Element, path: Path, photo: str, default_label: str) -> Annotati
         left, top, width, height = (float(box.get(side, "")) for side in _SIDES)
     except ValueError:
         raise LabelError(path, f"a box of {photo} has no number as left, top, width or height") from None
-    if not all(map(math.isfinite, (left, top, width, height))):
-        raise LabelError(path, f"a box of {photo} has a side that is no number")
+    if not all(map(is_coordinate, (left, top, width, height))):
+        raise LabelError(path, f"a box of {photo} has a side that is no number, or farther away than any photo reaches")
     imglab: dict[str, object] = {name: value for name, value in box.attrib.items() if name not in _SIDES}
     if parts := {part.get("name", ""): [part.get("x", ""), part.get("y", "")] for part in box.findall("part")}:
         imglab["parts"] = parts

@@ -39,8 +39,8 @@ class Entry:
     ``name`` is its file name in the target, which no other photo shares, ending aside.
     ``extra`` are keys of the whole photo by format: ``labelme`` (unticked flags, unknown
     keys), ``coco``, ``voc``, ``capture`` (its line of ``captures.jsonl``). ``embedded_in`` is
-    the file that holds the picture, where it is none of its own: a labelme file, or one that ``picture`` makes an
-    image file's bytes of.
+    the file that holds the picture where the picture is no file itself: a labelme file, or one that
+    ``picture`` makes the bytes of an image file from.
     """
 
     sample: Sample
@@ -75,6 +75,19 @@ class LabelSet:
     def has_parts(self) -> bool:
         """Whether any photo is in train, val or test."""
         return any(entry.sample.split for entry in self.entries)
+
+
+def keys_of(extra: Mapping[str, Any], owner: str) -> Mapping[str, Any]:
+    """The keys that ``extra`` holds of the format ``owner``. Files may have anything in that place: then ``{}``."""
+    keys = extra.get(owner)
+    return keys if isinstance(keys, Mapping) else {}
+
+
+def mappings_of(extra: Any) -> dict[str, Mapping[str, Any]]:
+    """An ``extra`` of a photo or a dataset as a file says it, without what is no object of keys."""
+    if not isinstance(extra, Mapping):
+        return {}
+    return {str(owner): keys for owner, keys in extra.items() if isinstance(keys, Mapping)}
 
 
 def part_named(name: str) -> str | None:
@@ -114,16 +127,25 @@ def with_flat_names(entries: Iterable[Entry]) -> tuple[tuple[Entry, ...], tuple[
 
 def is_ignored(annotation: Annotation) -> bool:
     """Whether it marks an area to leave out of learning and judging: a COCO crowd, an ignored box of imglab."""
-    coco, imglab = annotation.extra.get("coco"), annotation.extra.get("imglab")
-    crowd = isinstance(coco, Mapping) and coco.get("iscrowd") == 1
-    return crowd or (isinstance(imglab, Mapping) and str(imglab.get("ignore")) == "1")
+    crowd = keys_of(annotation.extra, "coco").get("iscrowd") == 1
+    return crowd or str(keys_of(annotation.extra, "imglab").get("ignore")) == "1"
+
+
+def is_void(annotation: Annotation) -> bool:
+    """Whether nobody shall learn from it: an area to be ignored, or a shape called :data:`IGNORE_LABEL`."""
+    return is_ignored(annotation) or annotation.label == IGNORE_LABEL
 
 
 def says_something(value: Any) -> bool:
     """Whether a key holds anything: not empty, 0, false or "Unspecified"."""
-    if isinstance(value, Mapping):
-        return any(says_something(inner) for inner in value.values())
-    return not any(value == nothing and type(value) is type(nothing) for nothing in _SAYS_NOTHING)
+    values = [value]
+    while values:  # no recursion: a file may hold hundreds of objects in each other
+        one = values.pop()
+        if isinstance(one, Mapping):
+            values += one.values()
+        elif not any(one == nothing and type(one) is type(nothing) for nothing in _SAYS_NOTHING):
+            return True
+    return False
 
 
 def without_control_characters(text: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from thirtyfold.datasets.formats.index_png import MAX_NUMBER, colour_of
+from thirtyfold.datasets.reading import read_label_bytes, whole_number
 from thirtyfold.errors import DataError, LabelError
 
 NAME = "labelmap.txt"
@@ -29,8 +30,8 @@ def read(path: Path) -> list[tuple[str, tuple[int, int, int] | None]]:
     if not path.is_file():
         return []
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_label_bytes(path).decode("utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
         raise LabelError(path, f"cannot be read as text ({error})") from error
     rows: list[tuple[str, tuple[int, int, int] | None]] = []
     for line in (line.rstrip("\r") for line in lines):
@@ -38,11 +39,13 @@ def read(path: Path) -> list[tuple[str, tuple[int, int, int] | None]]:
             continue
         # From the right: a label may hold colons.
         name, *more = line.rsplit(":", 3)
-        numbers = [int(piece) for piece in more[0].split(",") if piece.strip().isdecimal()] if more else []
-        rows.append(
-            (name if len(more) == 3 else line, (numbers[0], numbers[1], numbers[2]) if len(numbers) == 3 else None)
-        )
+        rows.append((name if len(more) == 3 else line, _colour(more[0]) if more else None))
     return rows
+
+
+def _colour(text: str) -> tuple[int, int, int] | None:
+    numbers = [number for piece in text.split(",") if (number := whole_number(piece.strip())) is not None]
+    return (numbers[0], numbers[1], numbers[2]) if len(numbers) == 3 and max(numbers) <= 255 else None
 
 
 def read_classes(path: Path) -> list[str]:

@@ -17,20 +17,22 @@ from thirtyfold import files
 from thirtyfold.datasets import labelme_json
 from thirtyfold.datasets.formats.format_io import Source, Target, embedded_picture
 from thirtyfold.datasets.formats.image_files import ImageIndex, size_as_stated
-from thirtyfold.datasets.formats.label_set import PARTS, Entry, LabelSet, classes_of
+from thirtyfold.datasets.formats.label_set import PARTS, Entry, LabelSet, classes_of, keys_of, mappings_of
 from thirtyfold.datasets.labelme_json import LabelFile
 from thirtyfold.datasets.machine_made import is_machine_made
+from thirtyfold.datasets.reading import read_label_bytes
 from thirtyfold.datasets.split import GIVEN_TEST, Split
 from thirtyfold.datasets.unlabelled import as_unlabelled, is_unlabelled, without_mark
 from thirtyfold.errors import FileDataError, ImageError, LabelError
+from thirtyfold.images import is_image, rgb_of
 from thirtyfold.sample import Sample
+from thirtyfold.workspace import OUR_JSON_FILES
 
 LABELS = "labels.txt"
 # The line of labelme's own examples that is no class.
 _BACKGROUND = "_background_"
 # Namespaces of other formats, kept as keys of their own in the label file.
 _FOREIGN = ("coco", "voc", "imglab")
-_NO_LABELS = frozenset({"split.json", "conversion.json", "manifest.json"})
 
 
 def detect(root: Path, heads: Mapping[Path, str]) -> str | None:
@@ -91,7 +93,7 @@ def write(label_set: LabelSet, target: Target) -> None:
             label_file = _label_file(entry)
             target.write_json(f"images/{entry.stem}.json", labelme_json.to_dict(label_file))
         if sample.session is not None:
-            captures.append({**entry.extra.get("capture", {}), "image": entry.name, "session": sample.session})
+            captures.append({**keys_of(entry.extra, "capture"), "image": entry.name, "session": sample.session})
     if label_set.class_names:
         target.write_text(LABELS, "".join(f"{name}\n" for name in label_set.class_names))
     if captures:
@@ -107,16 +109,16 @@ def _label_paths(root: Path) -> list[Path]:
         for folder in folders
         if folder.is_dir()
         for path in sorted(folder.glob("*.json"))
-        if path.name not in _NO_LABELS and not path.name.startswith(".")
+        if path.name not in OUR_JSON_FILES and not path.name.startswith(".")
     ]
 
 
 def _read_if_labelme(path: Path) -> LabelFile | None:
     """``None`` for the JSON of other programs that lies about in a folder; broken files raise, to be named."""
     try:
-        raw = json.loads(path.read_bytes().decode("utf-8-sig"))
-    except (ValueError, RecursionError, OSError):
-        return labelme_json.read(path)
+        raw = files.parse_json(read_label_bytes(path))
+    except ValueError:
+        return labelme_json.read(path)  # says what is wrong
     foreign = not isinstance(raw, dict) or not raw.keys() & {"shapes", "imagePath", "imageData"}
     return None if foreign else labelme_json.from_dict(raw, path)
 
@@ -142,20 +144,18 @@ def _entry(
     parts: Mapping[str, str],
 ) -> Entry:
     if image_path is None:
-        name = label_file.image_name or f"{label_path.stem}.jpg"
-        image_path = label_path.with_name(f"{label_path.stem}{PurePosixPath(name).suffix or '.jpg'}")
+        named = PurePosixPath(label_file.image_name)
+        image_path = label_path.with_suffix(named.suffix if is_image(Path(named)) else ".jpg")
         width, height = _embedded_size(label_path)
         embedded: Path | None = label_path
     else:
         width, height = size_as_stated(image_path, (label_file.width, label_file.height), label_path)
         embedded = None
-    foreign = {name: label_file.extra[name] for name in _FOREIGN if isinstance(label_file.extra.get(name), Mapping)}
+    foreign = {name: keys for name, keys in mappings_of(label_file.extra).items() if name in _FOREIGN}
     own = {name: value for name, value in without_mark(label_file).extra.items() if name not in foreign}
     unticked = {name: value for name, value in label_file.flags.items() if not value}
     capture = captures.get(image_path.name, {})
-    lineage = label_file.extra.get("thirtyfold")
-    lineage = lineage if isinstance(lineage, Mapping) else {}
-    session = capture.get("session", lineage.get("session"))
+    session, parent = capture.get("session", label_file.lineage.get("session")), label_file.lineage.get("parent")
     extra = {
         **foreign,
         "labelme": {**own, **({"flags": unticked} if unticked else {})},
@@ -169,7 +169,7 @@ def _entry(
             annotations=None if is_unlabelled(label_file) else label_file.annotations,
             tags=label_file.tags,
             session=str(session) if session is not None else None,
-            parent=str(lineage["parent"]) if "parent" in lineage else None,
+            parent=str(parent) if parent is not None else None,
             split=parts.get(image_path.name),
             machine_made=is_machine_made(label_file),
         ),
@@ -193,20 +193,20 @@ def _unlabelled_entry(image_path: Path, captures: Mapping[str, Mapping[str, Any]
 
 def _label_file(entry: Entry) -> LabelFile:
     sample = entry.sample
-    labelme = entry.extra.get("labelme", {})
+    labelme = keys_of(entry.extra, "labelme")
     label_file = LabelFile(
         image_path=entry.name,
         width=sample.width,
         height=sample.height,
         annotations=sample.annotations or (),
-        flags={**dict.fromkeys(sample.tags, True), **labelme.get("flags", {})},
+        flags={**dict.fromkeys(sample.tags, True), **keys_of(labelme, "flags")},
         extra=_extra_of(entry),
     )
     return label_file if sample.annotations is not None else as_unlabelled(label_file)
 
 
 def _extra_of(entry: Entry) -> dict[str, Any]:
-    labelme = {key: value for key, value in entry.extra.get("labelme", {}).items() if key != "flags"}
+    labelme = {key: value for key, value in keys_of(entry.extra, "labelme").items() if key != "flags"}
     return labelme | {name: entry.extra[name] for name in _FOREIGN if name in entry.extra}
 
 
@@ -234,7 +234,7 @@ def _split(label_set: LabelSet) -> Split:
 
 def _read_parts(path: Path) -> dict[str, str]:
     try:
-        photos = json.loads(path.read_bytes())["photos"]
+        photos = files.parse_json(path.read_bytes())["photos"]
         return {str(name): row["part"] for name, row in photos.items() if row["part"] in PARTS}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
@@ -249,9 +249,9 @@ def _read_class_list(path: Path) -> list[str]:
 
 
 def _embedded_size(label_path: Path) -> tuple[int, int]:
-    from thirtyfold.images import decode_rgb
-
-    pixels = decode_rgb(embedded_picture(label_path))
-    if pixels is None:
-        raise LabelError(label_path, 'the picture in "imageData" cannot be decoded; open the photo again in labelme')
+    try:
+        pixels = rgb_of(embedded_picture(label_path), label_path)
+    except ImageError as error:
+        reason = f'the picture in "imageData" cannot be decoded ({error.reason}); open the photo again in labelme'
+        raise LabelError(label_path, reason) from error
     return pixels.shape[1], pixels.shape[0]

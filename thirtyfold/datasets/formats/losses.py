@@ -112,13 +112,3 @@ class Losses:
             },
             "files": {file: self.by_file[file] for file in sorted(self.by_file)},
         }
-
-
-def table_markdown() -> str:
-    """The table of ``docs/formats.md``: what is lost (rows) into which target (columns)."""
-    targets = list(ALLOWED)
-    lines = [f"| what | {' | '.join(targets)} |", "|---|" + "---|" * len(targets)]
-    for name, reason in REASONS.items():
-        cells = [reason.severity if name in ALLOWED[target] else "" for target in targets]
-        lines.append(f"| `{name}`: {reason.text} | {' | '.join(cells)} |")
-    return "\n".join(lines)

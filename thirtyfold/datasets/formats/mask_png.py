@@ -7,13 +7,14 @@ a VOC folder's ``SegmentationClass``, masks of colours, and black-and-white mask
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from thirtyfold.datasets.formats import index_png, labelmap, regions
 from thirtyfold.datasets.formats.format_io import Source, Target, part_folder
-from thirtyfold.datasets.formats.image_files import ImageIndex, size_as_stated
+from thirtyfold.datasets.formats.image_files import MASK_FOLDERS, ImageIndex, size_as_stated
 from thirtyfold.datasets.formats.label_set import IGNORE_LABEL, Entry, LabelSet, classes_of, is_ignored, part_named
 from thirtyfold.errors import FileDataError, LabelError
 from thirtyfold.sample import Annotation, Sample
@@ -41,7 +42,7 @@ def read(source: Source) -> LabelSet:
         path.relative_to(folder).with_suffix("").as_posix().casefold(): path for path in sorted(folder.rglob("*.png"))
     }
     named = labelmap.read(source.root / labelmap.NAME) or labelmap.read(folder / labelmap.NAME)
-    index = ImageIndex(source.root)
+    index = ImageIndex(source.root, skip=MASK_FOLDERS | {folder.name.lower()})
     found: list[tuple[Entry, list[tuple[int, Annotation]] | None]] = []
     problems: list[FileDataError] = []
     used: set[Path] = set()
@@ -165,8 +166,6 @@ def _names(
 
 
 def _labelled(entry: Entry, shapes: list[tuple[int, Annotation]] | None, names: Mapping[int, str]) -> Entry:
-    from dataclasses import replace
-
     if shapes is None:
         return entry
     annotations = tuple(replace(shape, label=names[number]) for number, shape in shapes)

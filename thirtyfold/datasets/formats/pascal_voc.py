@@ -2,7 +2,7 @@
 
 Format: the VOC 2012 development kit, http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/.
 A box over the first ten columns has xmin 1 and xmax 10; ours goes from 0 to 10. So xmin is
-left + 1, and xmax is right. The n-th object of the XML is number n in ``SegmentationObject``.
+left + 1, and xmax is right. The PNGs: ``voc_outlines.py``.
 """
 
 from __future__ import annotations
@@ -13,14 +13,21 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-import numpy as np
-
-from thirtyfold.datasets.formats import index_png, labelmap, regions, xml_text
+from thirtyfold.datasets.formats import index_png, labelmap, regions, voc_outlines, xml_text
 from thirtyfold.datasets.formats.format_io import Source, Target
 from thirtyfold.datasets.formats.image_files import ImageIndex, size_as_stated
-from thirtyfold.datasets.formats.label_set import IGNORE_LABEL, PARTS, Entry, LabelSet, classes_of, is_ignored
-from thirtyfold.errors import DataError, FileDataError, LabelError
-from thirtyfold.sample import Annotation, BoxXyxy, Sample
+from thirtyfold.datasets.formats.label_set import (
+    IGNORE_LABEL,
+    PARTS,
+    Entry,
+    LabelSet,
+    classes_of,
+    is_ignored,
+    keys_of,
+)
+from thirtyfold.datasets.reading import is_coordinate, read_label_bytes, whole_number
+from thirtyfold.errors import FileDataError, LabelError
+from thirtyfold.sample import Annotation, Sample
 
 _DEFAULTS = {"pose": "Unspecified", "truncated": "0", "difficult": "0"}
 _NOT_KEPT = frozenset({"filename", "object", "segmented"})
@@ -52,7 +59,7 @@ def read(source: Source) -> LabelSet:
             if first != label_path:
                 raise LabelError(label_path, f"labels {image_path}, which {first} labels, too; remove one of the two")
             entry = _entry(label_path, root, image_path, parts.get(image_path.stem))
-            entry, wrong = _with_outlines(entry, source.root)
+            entry, wrong = voc_outlines.with_outlines(entry, source.root)
             mismatched += wrong
             from_zero += any(min(shape.box_xyxy[:2]) < 0 for shape in entry.sample.annotations or ())
             entries.append(entry)
@@ -105,7 +112,7 @@ def write(label_set: LabelSet, target: Target) -> None:
         objects = [
             pieces for pieces in regions.objects_of(entry.sample.annotations) if _can_be_written(pieces, entry, target)
         ]
-        painted = _write_outlines(entry, objects, number_of, target)
+        painted = voc_outlines.write_outlines(entry, objects, number_of, target)
         if painted:
             segmented.add(entry.name)
         target.write_bytes(f"Annotations/{entry.stem}.xml", _xml(entry, objects, target, segmented=painted))
@@ -156,8 +163,8 @@ def _shape(element: Element, position: int, path: Path) -> Annotation:
             corners.append(float(xml_text.text_of(box.find(name))))
         except ValueError:
             raise LabelError(path, f"{where} ({label}) has no number as {name}") from None
-    if not np.isfinite(corners).all():
-        raise LabelError(path, f"{where} ({label}) has a corner that is no number")
+    if not all(map(is_coordinate, corners)):
+        raise LabelError(path, f"{where} ({label}) has a corner that is no number, or farther away than photos reach")
     xmin, ymin, xmax, ymax = corners
     voc = {name: value for name, value in _values(element).items() if name not in ("name", "bndbox")}
     voc = {name: value for name, value in voc.items() if _DEFAULTS.get(name) != value}
@@ -170,49 +177,6 @@ def _values(element: Element) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _with_outlines(entry: Entry, root: Path) -> tuple[Entry, int]:
-    """The entry with the regions of its ``SegmentationObject`` in place of boxes, and how many of them fit no box."""
-    path = root / "SegmentationObject" / f"{entry.sample.image_path.stem}.png"
-    if not path.is_file():
-        return entry, 0
-    numbers = index_png.read(path)
-    if numbers.shape != (entry.sample.height, entry.sample.width):
-        raise LabelError(
-            path, f"is {numbers.shape[1]}x{numbers.shape[0]}, its photo {entry.sample.width}x{entry.sample.height}"
-        )
-    boxes = entry.sample.annotations or ()
-    shapes: list[Annotation] = []
-    group = 1
-    wrong = 0
-    there = set(np.unique(numbers).tolist()) - {0, index_png.VOID}
-    for number, box in enumerate(boxes, start=1):
-        region = numbers == number if number in there else None
-        if region is None:
-            shapes.append(box)
-            continue
-        around = regions.shapes_around(box.label, region, first_group=group)
-        extents = np.array([regions.extent(shape) for shape in around])
-        extent = (*extents[:, :2].min(axis=0), *extents[:, 2:].max(axis=0))
-        if _share_inside(extent, box.box_xyxy) < 0.5:
-            wrong += 1
-            shapes.append(box)
-            continue
-        group += len(around) > 1
-        extra = dict(box.extra)
-        if max(abs(a - b) for a, b in zip(extent, box.box_xyxy, strict=True)) > 1:
-            extra["voc"] = {**extra.get("voc", {}), "bndbox": list(box.box_xyxy)}
-        shapes += [replace(shape, extra={**shape.extra, **extra}) for shape in around]
-    wrong += len(there - set(range(1, len(boxes) + 1)))
-    return replace(entry, sample=replace(entry.sample, annotations=tuple(shapes))), wrong
-
-
-def _share_inside(region: tuple[float, ...], box: tuple[float, ...]) -> float:
-    """How much of a region's extent lies in a box: of a thin outline few pixels may be left, but those in its box."""
-    width = min(region[2], box[2]) - max(region[0], box[0])
-    height = min(region[3], box[3]) - max(region[1], box[1])
-    return max(0.0, width) * max(0.0, height) / ((region[2] - region[0]) * (region[3] - region[1]))
-
-
 def _read_parts(folder: Path, stems: Collection[str]) -> dict[str, str]:
     """Stem → part, of ``Main``, else of another folder of ``ImageSets``."""
     for lists in (folder / "Main", *sorted(path for path in folder.glob("*") if path.is_dir()), folder):
@@ -220,7 +184,7 @@ def _read_parts(folder: Path, stems: Collection[str]) -> dict[str, str]:
         for part in PARTS:
             path = lists / f"{part}.txt"
             if path.is_file():
-                for line in path.read_text(encoding="utf-8-sig", errors="replace").split("\n"):
+                for line in read_label_bytes(path).decode("utf-8-sig", "replace").split("\n"):
                     name = line.strip()
                     # The lists of one class say 1, 0 or -1 behind the name; but names may hold blanks, too.
                     if name and name not in stems:
@@ -233,8 +197,7 @@ def _read_parts(folder: Path, stems: Collection[str]) -> dict[str, str]:
 
 
 def _whole(element: Element | None) -> int | None:
-    text = xml_text.text_of(element).strip()
-    return int(text) if text.isdecimal() and text.isascii() else None
+    return whole_number(xml_text.text_of(element).strip())
 
 
 # --- writing -------------------------------------------------------------------------------------------
@@ -245,51 +208,25 @@ def _can_be_written(pieces: tuple[Annotation, ...], entry: Entry, target: Target
     if not regions.encloses(pieces[0]):
         target.losses.add("open_shape", entry.name, len(pieces))
         return False
-    if regions.cut_box(_extent(pieces), size_wh) is None:
+    if regions.cut_box(regions.extent_of(pieces), size_wh) is None:
         target.losses.add("outside", entry.name, len(pieces))
         return False
     return True
 
 
-def _write_outlines(
-    entry: Entry, objects: list[tuple[Annotation, ...]], number_of: Mapping[str, int], target: Target
-) -> bool:
-    """The two PNGs of a photo, if any of its objects has an outline and a pixel in the picture."""
-    size_wh = (entry.sample.width, entry.sample.height)
-    # Boxes get a number and no pixel: an outline is more than anybody knows of them.
-    outlined = [pieces if pieces[0].kind != "rectangle" else () for pieces in objects]
-    if not any(outlined):
-        return False
-    if len(objects) > index_png.MAX_NUMBER:
-        raise DataError(f"{entry.name}: {len(objects)} objects do not fit into an index mask of {index_png.MAX_NUMBER}")
-    canvas, by_itself = regions.paint(outlined, size_wh)
-    visible = np.bincount(canvas.ravel(), minlength=len(objects) + 1)[1:]
-    for pieces, whole, left in zip(outlined, by_itself, visible.tolist(), strict=True):
-        if pieces:
-            target.losses.add("covered", entry.name, left == 0)
-            target.losses.add("overlap", entry.name, 0 < left < whole)
-            target.losses.add("circle", entry.name, sum(piece.kind == "circle" for piece in pieces))
-            target.losses.add("pixel_grid", entry.name, sum(not regions.on_pixel_grid(piece) for piece in pieces))
-    if not canvas.any():
-        return False
-    classes = np.array([0, *(number_of[pieces[0].label] for pieces in objects)], np.uint8)
-    target.write_bytes(f"SegmentationClass/{entry.stem}.png", index_png.encode(classes[canvas]))
-    target.write_bytes(f"SegmentationObject/{entry.stem}.png", index_png.encode(canvas.astype(np.uint8)))
-    return True
-
-
 def _xml(entry: Entry, objects: list[tuple[Annotation, ...]], target: Target, *, segmented: bool) -> bytes:
     sample = entry.sample
-    voc = dict(entry.extra.get("voc", {}))
-    depth = voc.pop("size", {}).get("depth", "3")
+    voc = dict(keys_of(entry.extra, "voc"))
+    depth = keys_of(voc, "size").get("depth", "3")
+    voc.pop("size", None)
     root = Element("annotation")
-    SubElement(root, "folder").text = str(voc.pop("folder", "JPEGImages"))
+    root.extend(xml_text.from_value("folder", voc.pop("folder", "JPEGImages")))
     SubElement(root, "filename").text = entry.name
     for name, value in voc.items():
         root.extend(xml_text.from_value(name, value))
     size = SubElement(root, "size")
     for name, value in (("width", sample.width), ("height", sample.height), ("depth", depth)):
-        SubElement(size, name).text = str(value)
+        size.extend(xml_text.from_value(name, value))
     SubElement(root, "segmented").text = str(int(segmented))
     for pieces in objects:
         root.append(_object(entry, pieces, target))
@@ -300,11 +237,12 @@ def _xml(entry: Entry, objects: list[tuple[Annotation, ...]], target: Target, *,
 def _object(entry: Entry, pieces: tuple[Annotation, ...], target: Target) -> Element:
     size_wh = (entry.sample.width, entry.sample.height)
     first = pieces[0]
-    voc = dict(first.extra.get("voc", {}))
-    extent = _extent(pieces)
+    voc = dict(keys_of(first.extra, "voc"))
+    extent = regions.extent_of(pieces)
     kept = voc.pop("bndbox", None)
+    is_box = isinstance(kept, list) and len(kept) == 4 and all(map(is_coordinate, kept))
     # The box that a person drew around an outline, as long as the outline is still the same.
-    if kept and len(kept) == 4 and max(abs(a - b) for a, b in zip(kept, extent, strict=True)) <= 12:
+    if is_box and max(abs(a - b) for a, b in zip(kept, extent, strict=True)) <= 12:
         extent = (kept[0], kept[1], kept[2], kept[3])
     inside = regions.cut_box(extent, size_wh) or extent
     target.losses.add("clipped", entry.name, inside != extent)
@@ -333,16 +271,6 @@ def _whole_pixels(start: float, end: float, limit: int) -> tuple[int, int]:
         low = min(max(0, int((start + end) / 2)), limit - 1)
         high = low + 1
     return low, high
-
-
-def _extent(pieces: tuple[Annotation, ...]) -> BoxXyxy:
-    boxes = [regions.extent(piece) for piece in pieces]
-    return (
-        min(box[0] for box in boxes),
-        min(box[1] for box in boxes),
-        max(box[2] for box in boxes),
-        max(box[3] for box in boxes),
-    )
 
 
 def _write_lists(label_set: LabelSet, segmented: set[str], target: Target) -> None:

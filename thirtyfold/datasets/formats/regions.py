@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from thirtyfold.images import MAX_PIXELS
 from thirtyfold.sample import Annotation, BoxXyxy, Point
 
 if TYPE_CHECKING:
@@ -42,6 +43,17 @@ def extent(annotation: Annotation) -> BoxXyxy:
     """The box around a shape, outer edges: labelme's masks name their last pixel, not the edge behind it."""
     left, top, right, bottom = annotation.box_xyxy
     return (left, top, right + 1, bottom + 1) if annotation.kind == "mask" else (left, top, right, bottom)
+
+
+def extent_of(pieces: Sequence[Annotation]) -> BoxXyxy:
+    """The box around several shapes."""
+    boxes = [extent(piece) for piece in pieces]
+    return (
+        min(box[0] for box in boxes),
+        min(box[1] for box in boxes),
+        max(box[2] for box in boxes),
+        max(box[3] for box in boxes),
+    )
 
 
 def outline(annotation: Annotation) -> tuple[Point, ...]:
@@ -132,7 +144,7 @@ def shapes_around(
     Pieces of one region share a group. Pixels that touch only at a corner are two pieces.
     ``origin_xy`` is where the first pixel of ``mask`` lies in the picture.
     """
-    outer, inner = _rings(mask)
+    outer, inner = rings_of(mask)
     if inner:
         return [_moved(mask_annotation(label, mask), origin_xy)]
     group = first_group if len(outer) > 1 else None
@@ -140,8 +152,35 @@ def shapes_around(
 
 
 def rings_of(mask: Mask) -> tuple[list[tuple[Point, ...]], list[tuple[Point, ...]]]:
-    """The outlines around a mask's pieces, and those around its holes, which run the other way."""
-    return _rings(mask)
+    """The outlines around a mask's pieces, and those around its holes, which run the other way.
+
+    Corners only, the first one top left. Pixels that touch at a corner are two pieces, holes that do are one.
+    """
+    # Along the cracks between pixels, with the region to the right. Where four cracks meet, `_walk` turns right.
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return [], []
+    y0, x0 = int(rows[0]), int(columns[0])
+    padded = np.pad(mask[y0 : rows[-1] + 1, x0 : columns[-1] + 1], 1).astype(np.int8)
+    across = np.diff(padded, axis=0)[:, 1:-1]  # cracks that lie: (y, x) between rows
+    along = np.diff(padded, axis=1)[1:-1, :]  # cracks that stand
+    next_of: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for cracks, lying in ((across, True), (along, False)):
+        for sign in (1, -1):
+            ys, xs = np.nonzero(cracks == sign)
+            for y, x in zip(ys.tolist(), xs.tolist(), strict=True):
+                here, there = ((x, y), (x + 1, y)) if lying else ((x, y), (x, y + 1))
+                # Region below a lying crack: to the right of somebody walking right.
+                forward = (sign == 1) == lying
+                next_of.setdefault(here if forward else there, []).append(there if forward else here)
+    outer: list[tuple[Point, ...]] = []
+    inner: list[tuple[Point, ...]] = []
+    for start in sorted(next_of, key=lambda corner: (corner[1], corner[0])):
+        while next_of[start]:
+            ring = _walk(start, next_of)
+            shifted = tuple((float(x + x0), float(y + y0)) for x, y in ring)
+            (outer if _signed_area(ring) > 0 else inner).append(shifted)
+    return outer, inner
 
 
 def one_ring(outer: Sequence[Sequence[Point]], inner: Sequence[Sequence[Point]] = ()) -> tuple[Point, ...]:
@@ -156,14 +195,17 @@ def one_ring(outer: Sequence[Sequence[Point]], inner: Sequence[Sequence[Point]] 
     return tuple(points)
 
 
-def pieces_of(mask: Mask) -> tuple[list[tuple[Point, ...]], bool]:
-    """The outer outlines of a mask's pieces, and whether it has holes."""
-    outer, inner = _rings(mask)
-    return outer, bool(inner)
-
-
 def cut_polygon(points: Sequence[Point], size_wh: tuple[int, int]) -> tuple[Point, ...]:
-    """The part of a polygon inside of the picture; ``()`` if there is none (Sutherland and Hodgman, 1974)."""
+    """The part of a polygon inside of the picture; ``()`` if there is none."""
+    ring = cut_ring(points, size_wh)
+    return ring if len(ring) >= 3 and polygon_area(ring) > 0 else ()
+
+
+def cut_ring(points: Sequence[Point], size_wh: tuple[int, int]) -> tuple[Point, ...]:
+    """A ring of corners cut at the edges of the picture (Sutherland and Hodgman, 1974).
+
+    Of one that lies outside nothing is left, or corners on an edge that enclose nothing.
+    """
     kept = list(points)
     for axis, limit, sign in ((0, 0.0, 1), (0, float(size_wh[0]), -1), (1, 0.0, 1), (1, float(size_wh[1]), -1)):
         ring, kept = kept, []
@@ -174,8 +216,9 @@ def cut_polygon(points: Sequence[Point], size_wh: tuple[int, int]) -> tuple[Poin
             if here_in != after_in:
                 share = (limit - here[axis]) / (after[axis] - here[axis])
                 other = here[1 - axis] + share * (after[1 - axis] - here[1 - axis])
+                # On the edge exactly, which rounding would miss by a hair.
                 kept.append((limit, other) if axis == 0 else (other, limit))
-    return tuple(kept) if len(kept) >= 3 and polygon_area(kept) > 0 else ()
+    return tuple(kept)
 
 
 def cut_box(box_xyxy: BoxXyxy, size_wh: tuple[int, int]) -> BoxXyxy | None:
@@ -262,43 +305,20 @@ def _decode_crop(annotation: Annotation) -> Mask:
     except ValueError as error:
         raise ValueError(f"the mask of {annotation.label} is not base64") from error
     left, top, right, bottom = annotation.box_xyxy
-    wanted = (int(bottom) - int(top) + 1, int(right) - int(left) + 1)
-    crop = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
-    if crop is None or crop.shape[:2] != wanted:
-        raise ValueError(f"the mask of {annotation.label} is no PNG of {wanted[1]}x{wanted[0]} pixels")
+    width, height = int(right) - int(left) + 1, int(bottom) - int(top) + 1
+    # Before it is decoded: some bytes of a PNG can say that they are gigabytes of pixels.
+    fits = _png_size_wh(data) == (width, height) and width * height <= MAX_PIXELS
+    crop = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if fits else None
+    if crop is None:
+        raise ValueError(f"the mask of {annotation.label} is no PNG of {width}x{height} pixels")
     return np.asarray(crop if crop.ndim == 2 else crop.any(axis=2), np.bool_)
 
 
-def _rings(mask: Mask) -> tuple[list[tuple[Point, ...]], list[tuple[Point, ...]]]:
-    """The outlines of a mask: (around pieces, around holes), corners only, first corner top left.
-
-    Walks along the cracks between pixels with the region to the right. Where four cracks
-    meet, it turns right: pixels that touch at a corner stay apart, holes there join.
-    """
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return [], []
-    y0, x0 = int(rows[0]), int(columns[0])
-    padded = np.pad(mask[y0 : rows[-1] + 1, x0 : columns[-1] + 1], 1).astype(np.int8)
-    across = np.diff(padded, axis=0)[:, 1:-1]  # cracks that lie: (y, x) between rows
-    along = np.diff(padded, axis=1)[1:-1, :]  # cracks that stand
-    next_of: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    for cracks, lying in ((across, True), (along, False)):
-        for sign in (1, -1):
-            ys, xs = np.nonzero(cracks == sign)
-            for y, x in zip(ys.tolist(), xs.tolist(), strict=True):
-                here, there = ((x, y), (x + 1, y)) if lying else ((x, y), (x, y + 1))
-                # Region below a lying crack: to the right of somebody walking right.
-                forward = (sign == 1) == lying
-                next_of.setdefault(here if forward else there, []).append(there if forward else here)
-    outer: list[tuple[Point, ...]] = []
-    inner: list[tuple[Point, ...]] = []
-    for start in sorted(next_of, key=lambda corner: (corner[1], corner[0])):
-        while next_of[start]:
-            ring = _walk(start, next_of)
-            shifted = tuple((float(x + x0), float(y + y0)) for x, y in ring)
-            (outer if _signed_area(ring) > 0 else inner).append(shifted)
-    return outer, inner
+def _png_size_wh(data: bytes) -> tuple[int, int] | None:
+    """The size that the header of a PNG says (PNG specification, 11.2.1); ``None`` if it is none."""
+    if data[:8] != b"\x89PNG\r\n\x1a\n":
+        return None
+    return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
 
 
 def _walk(start: tuple[int, int], next_of: dict[tuple[int, int], list[tuple[int, int]]]) -> list[tuple[int, int]]:

@@ -12,13 +12,14 @@ from typing import Protocol, cast
 from thirtyfold.datasets.formats.format_io import Source, Target
 from thirtyfold.datasets.formats.label_set import LabelSet
 from thirtyfold.errors import UsageError
+from thirtyfold.workspace import OUR_JSON_FILES
 
 _HEAD_BYTES = 1 << 20
 # Enough to know a folder by, however large it is.
 _MOST_HEADS = 24
 _LABEL_SUFFIXES = (".json", ".xml", ".yaml", ".yml", ".txt")
 # They stand beside labels of every format.
-_NO_LABELS = frozenset({"conversion.json", "split.json", "labels.txt", "labelmap.txt", "readme.txt", "license.txt"})
+_NO_LABELS = OUR_JSON_FILES | {"labels.txt", "labelmap.txt", "readme.txt", "license.txt"}
 
 
 class Reads(Protocol):

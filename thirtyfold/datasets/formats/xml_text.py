@@ -1,13 +1,21 @@
-"""XML label files, read without the two things an attacker can hide in one: entities and outer files."""
+"""XML label files, read without what an attacker can hide in one: entities, other files, elements in each other."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
+from thirtyfold.datasets.formats.label_set import without_control_characters
+from thirtyfold.datasets.reading import read_label_bytes
 from thirtyfold.errors import LabelError
+
+# Labels need five levels; code that goes down into an element calls itself once a level.
+_MOST_LEVELS = 50
+# The boxes of a whole dataset in one file have some hundred megabytes.
+_MOST_BYTES = 1_000_000_000
 
 
 def parse(path: Path) -> Element:
@@ -18,8 +26,22 @@ def parse(path: Path) -> Element:
     builder = TreeBuilder()
     parser = expat.ParserCreate()
     parser.buffer_text = True
-    parser.StartElementHandler = builder.start
-    parser.EndElementHandler = builder.end
+    levels = 0
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal levels
+        levels += 1
+        if levels > _MOST_LEVELS:
+            raise LabelError(path, f"has elements in elements, more than {_MOST_LEVELS} levels deep; it is not read")
+        builder.start(tag, attributes)
+
+    def end(tag: str) -> None:
+        nonlocal levels
+        levels -= 1
+        builder.end(tag)
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
     parser.CharacterDataHandler = builder.data
 
     def refuse(*_: Any) -> None:
@@ -27,11 +49,10 @@ def parse(path: Path) -> Element:
         raise LabelError(path, "defines entities of its own, which no labelling tool does; it is not read")
 
     parser.EntityDeclHandler = refuse
+    data = read_label_bytes(path, most_bytes=_MOST_BYTES)
     try:
-        parser.Parse(path.read_bytes(), True)
+        parser.Parse(data, True)
         root = builder.close()
-    except OSError as error:
-        raise LabelError(path, f"cannot be opened ({error.strerror or error})") from error
     except (expat.ExpatError, ValueError, LookupError) as error:  # LookupError: an unknown encoding
         raise LabelError(path, f"is not XML ({error}); export it again") from error
     except AssertionError as error:
@@ -55,15 +76,18 @@ def to_value(element: Element) -> Any:
 
 
 def from_value(tag: str, value: Any) -> list[Element]:
-    """The elements that :func:`to_value` read the value from."""
+    """The elements that :func:`to_value` read the value from.
+
+    Values that were in another file meanwhile may have become anything: what no XML can hold is replaced by ``_``.
+    """
     if isinstance(value, list):
         return [element for inner in value for element in from_value(tag, inner)]
-    element = Element(tag)
+    element = Element(tag if _is_element_name(tag) else "_")
     if isinstance(value, dict):
         for name, inner in value.items():
             element.extend(from_value(name, inner))
     else:
-        element.text = "" if value is None else str(value)
+        element.text = "" if value is None else without_control_characters(str(value))
     return [element]
 
 
@@ -71,3 +95,11 @@ def text_of(element: Element | None) -> str:
     """The text of an element; white space around it counts only if there is no line break in it."""
     text = (element.text or "") if element is not None else ""
     return text.strip() if "\n" in text else text
+
+
+def _is_element_name(tag: str) -> bool:
+    try:
+        expat.ParserCreate().Parse(f"<{tag}/>", True)
+    except (expat.ExpatError, ValueError):
+        return False
+    return re.search(r"[\s<>/=&]", tag) is None  # `a b="c"` and `a/><b` can be parsed, too

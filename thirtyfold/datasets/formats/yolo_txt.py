@@ -1,30 +1,28 @@
 """YOLO's text files: a line a shape, ``class x y width height`` or ``class x1 y1 x2 y2 x3 y3 ...``.
 
 Numbers are shares of the photo's width and height, from its outer corner; x and y of a box are its middle.
-Format: https://docs.ultralytics.com/datasets/detect/ and /segment/. ``data.yaml`` names the classes
-and the folders of train, val and test; labels lie where the photo does with ``images`` turned
-into ``labels``. A missing text file is an unlabelled photo, an empty one is verified empty.
-Older tools write ``classes.txt`` (LabelImg) or ``obj.names`` (darknet) instead.
+Format: https://docs.ultralytics.com/datasets/detect/ and /segment/. Labels lie where
+the photo does, with ``images`` turned into ``labels``. A missing text file is an unlabelled photo, an empty one is
+verified empty. Classes and parts stand in ``data.yaml``: ``yolo_config.py``.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from thirtyfold.datasets.formats import regions
 from thirtyfold.datasets.formats.format_io import Source, Target, part_folder
 from thirtyfold.datasets.formats.image_files import ImageIndex, size_as_stated
-from thirtyfold.datasets.formats.label_set import PARTS, Entry, LabelSet, is_ignored, part_named
+from thirtyfold.datasets.formats.label_set import PARTS, Entry, LabelSet, is_void
+from thirtyfold.datasets.formats.yolo_config import CONFIG, MOST_CLASSES, parts_of, read_config
+from thirtyfold.datasets.reading import read_label_bytes
 from thirtyfold.errors import FileDataError, LabelError
 from thirtyfold.sample import Annotation, Sample
 
-CONFIG = "data.yaml"
-_CONFIGS = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
-_CLASS_LISTS = ("classes.txt", "obj.names", "labels/classes.txt", "predefined_classes.txt", "data/obj.names")
 # Shares are written to eight digits: a ten-thousandth of a pixel on a photo of 10,000.
 _DIGITS = 8
 
@@ -48,9 +46,9 @@ def detect(root: Path, heads: Mapping[Path, str]) -> str | None:
 
 def read(source: Source) -> LabelSet:
     """Every photo of a YOLO folder."""
-    config = _read_config(source)
+    config = read_config(source)
     index = ImageIndex(source.root)
-    part_of = _parts(config, source.root, index)
+    part_of = parts_of(config, source.root, index)
     entries: list[Entry] = []
     problems: list[FileDataError] = []
     used: set[Path] = set()
@@ -83,17 +81,15 @@ def read(source: Source) -> LabelSet:
         for path in _orphans(source.root, used)
     ]
     names = [config.names.get(number, str(number)) for number in range(max([highest, *config.names]) + 1)]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise LabelError(source.root / CONFIG, f"gives two classes the same name, {twice[0]!r}; rename one of them")
+    if len(set(names)) < len(names):
+        twice = min(name for name, count in Counter(names).items() if count > 1)
+        raise LabelError(source.root / CONFIG, f"gives two classes the same name, {twice!r}; rename one of them")
     notes = []
     if not config.names:
         notes.append("No list of class names was found (data.yaml, classes.txt), so the classes are called by number")
     elif highest >= len(config.names):
         notes.append(f"Labels use class {highest}, but only {len(config.names)} are named; the others go by number")
-    return LabelSet(
-        entries=tuple(entries), class_names=tuple(names), problems=tuple(problems), notes=(*notes, *config.notes)
-    )
+    return LabelSet(entries=tuple(entries), class_names=tuple(names), problems=tuple(problems), notes=tuple(notes))
 
 
 def write(label_set: LabelSet, target: Target) -> None:
@@ -102,7 +98,7 @@ def write(label_set: LabelSet, target: Target) -> None:
 
     number_of = {name: number for number, name in enumerate(label_set.class_names)}
     shapes = [shape for entry in label_set.entries for shape in entry.sample.annotations or ()]
-    outlines = any(shape.kind != "rectangle" and regions.encloses(shape) and not is_ignored(shape) for shape in shapes)
+    outlines = any(shape.kind != "rectangle" and regions.encloses(shape) and not is_void(shape) for shape in shapes)
     for entry in label_set.entries:
         folder = part_folder(label_set, entry)
         target.place(entry, f"images/{folder}{entry.name}")
@@ -126,94 +122,6 @@ def write(label_set: LabelSet, target: Target) -> None:
 
 
 # --- reading -------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Config:
-    names: Mapping[int, str] = field(default_factory=dict)
-    folders: Mapping[str, list[str]] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-
-def _read_config(source: Source) -> _Config:
-    paths = [source.file] if source.file else [source.root / name for name in _CONFIGS]
-    for path in paths:
-        if path.is_file():
-            return _parse_config(path)
-    for name in _CLASS_LISTS:
-        path = source.root / name
-        if path.is_file():
-            lines = path.read_text(encoding="utf-8-sig", errors="replace").split("\n")
-            return _Config(names=dict(enumerate(line.strip("\r") for line in lines if line.strip())))
-    lists = sorted(source.root.glob("*/classes.txt"))
-    if lists:
-        lines = lists[0].read_text(encoding="utf-8-sig", errors="replace").split("\n")
-        return _Config(names=dict(enumerate(line.strip("\r") for line in lines if line.strip())))
-    return _Config()
-
-
-def _parse_config(path: Path) -> _Config:
-    import yaml
-
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise LabelError(path, f"is not YAML ({str(error).splitlines()[0]})") from error
-    names = raw.get("names") if isinstance(raw, dict) else None
-    if isinstance(names, list):
-        names = dict(enumerate(names))
-    if not isinstance(names, dict) or not all(isinstance(key, int) and 0 <= key < 100_000 for key in names):
-        raise LabelError(path, '"names" must be a list of classes, or numbers with their names')
-    if "kpt_shape" in raw:
-        raise LabelError(
-            path, "is of a pose dataset (kpt_shape); key points are not converted, only boxes and outlines"
-        )
-    folders = {
-        part: [str(place) for place in (raw[key] if isinstance(raw[key], list) else [raw[key]])]
-        for key in raw
-        if isinstance(key, str) and (part := {"train": "train", "val": "val", "valid": "val", "test": "test"}.get(key))
-        if raw[key]
-    }
-    return _Config(names={number: str(name) for number, name in names.items()}, folders=folders)
-
-
-def _parts(config: _Config, root: Path, index: ImageIndex) -> dict[Path, str]:
-    """Photo → part, by the folders or lists of data.yaml, else by the names of the folders."""
-    if not config.folders:
-        return {path: part for path in index.paths if (part := _part_in_path(path.relative_to(root)))}
-    photos = {part: _photos_of(places, root, index) for part, places in config.folders.items()}
-    parts: dict[Path, str] = {}
-    for part in ("test", "val", "train"):
-        for path in photos.get(part, ()):
-            in_all = sum(path in others for others in photos.values()) > 1
-            # A photo that data.yaml gives to two parts is in none: nobody has divided them.
-            if not in_all:
-                parts[path] = part
-    return parts
-
-
-def _photos_of(places: list[str], root: Path, index: ImageIndex) -> set[Path]:
-    found: set[Path] = set()
-    for place in places:
-        pieces = [piece for piece in PurePosixPath(place.replace("\\", "/")).parts if piece not in ("..", ".", "/")]
-        if place.endswith(".txt"):
-            listed = next((path for path in root.rglob(pieces[-1]) if path.is_file()), None)
-            lines = listed.read_text(encoding="utf-8", errors="replace").split("\n") if listed else []
-            for line in lines:
-                if line.strip():
-                    found.add(index.find(line.strip(), listed or root))
-            continue
-        # Exports name folders of the machine they came from: the longest end of the path that is here counts.
-        for start in range(len(pieces) + 1):
-            folder = root.joinpath(*pieces[start:])
-            if folder.is_dir():
-                found.update(path for path in index.paths if path.is_relative_to(folder))
-                break
-    return found
-
-
-def _part_in_path(relative: Path) -> str | None:
-    return next((part for piece in relative.parts[:-1] if (part := part_named(piece))), None)
 
 
 def _label_path(image_path: Path, root: Path) -> Path:
@@ -241,8 +149,8 @@ def _orphans(root: Path, used: set[Path]) -> list[Path]:
 def _read_rows(path: Path, size_wh: tuple[int, int]) -> list[tuple[int, Annotation]]:
     """(class number, shape with no label yet) of every line. Raises :class:`LabelError`, naming the line."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_label_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
         raise LabelError(path, f"cannot be read as text ({error})") from error
     rows = []
     for position, line in enumerate(text.splitlines(), start=1):
@@ -254,7 +162,8 @@ def _read_rows(path: Path, size_wh: tuple[int, int]) -> list[tuple[int, Annotati
             values = [float(word) for word in words[1:]]
         except ValueError:
             raise LabelError(path, f"line {position} holds something that is no number: {line[:60]}") from None
-        if number != int(number) or number < 0 or number >= 100_000 or not all(map(math.isfinite, values)):
+        is_class = 0 <= number < MOST_CLASSES and number == int(number)  # NaN is in no range
+        if not is_class or not all(map(math.isfinite, values)):
             raise LabelError(path, f"line {position} has no class number or a broken one: {line[:60]}")
         if len(values) < 4 or (len(values) > 5 and len(values) % 2):
             raise LabelError(path, f"line {position} has {len(words)} columns; 5 are a box, 7 or more an outline")
@@ -298,7 +207,7 @@ def _rows(entry: Entry, shape: Annotation, target: Target, *, outlines: bool) ->
     if not regions.encloses(shape):
         losses.add("open_shape", name)
         return []
-    if is_ignored(shape):
+    if is_void(shape):
         losses.add("ignored", name)
         return []
     if shape.kind == "rectangle" and not outlines:
@@ -312,8 +221,8 @@ def _rows(entry: Entry, shape: Annotation, target: Target, *, outlines: bool) ->
         return [_shares([(left + right) / 2, (top + bottom) / 2, right - left, bottom - top], size_wh)]
     rings = [regions.outline(shape)]
     if shape.kind == "mask":
-        rings, holes = regions.pieces_of(regions.mask_of(shape, size_wh))
-        losses.add("holes", name, holes)
+        rings, holes = regions.rings_of(regions.mask_of(shape, size_wh))
+        losses.add("holes", name, bool(holes))
         losses.add("torn", name, len(rings) > 1)
     kept = []
     for ring in rings:

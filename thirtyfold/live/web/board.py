@@ -10,13 +10,9 @@ from thirtyfold.live.view import LiveState
 
 
 class Board:
-    """Written by the thread that shows, read on the server's. Only the newest state is kept.
-
-    ``pages_opened`` counts those who ever read it.
-    """
+    """Written by the thread that shows, read on the server's. Only the newest state is kept."""
 
     def __init__(self) -> None:
-        self.pages_opened = 0
         self._state: LiveState | None = None
         self._written: tuple[LiveState | None, str] = (None, json.dumps({"starting": True}))
 

@@ -22,12 +22,14 @@ class Broadcaster:
 
     Only the newest picture is kept on either side, so that an encoder or a viewer that is
     slow skips some. ``on_first`` is called when somebody begins to look and nobody did.
-    ``encode_ms`` is how long the last picture took from :meth:`offer` until it was ready to be sent.
+    ``encode_ms`` is how long the last picture took from :meth:`offer` until it was ready to be sent. ``error`` is what
+    the encoding failed with, after which no picture comes any more.
     """
 
     def __init__(self, *, on_first: Callable[[], None]) -> None:
         self.frames_encoded = 0
         self.encode_ms = 0.0
+        self.error: BaseException | None = None
         self._on_first = on_first
         self.viewers = 0
         self._waiting: tuple[Pixels, float] | None = None
@@ -84,6 +86,13 @@ class Broadcaster:
         return None if self._closed else self._part or (after, b"")
 
     def _run(self) -> None:
+        try:
+            self._encode_all()
+        except BaseException as error:
+            # Goes to the thread that shows: it must not look like a picture that stands still.
+            self.error = error
+
+    def _encode_all(self) -> None:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._closed or self._waiting is not None)

@@ -7,6 +7,7 @@ on either side, and a viewer has one frame in flight at most. The model takes th
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -114,7 +115,8 @@ class BrowserCameras:
                 answer = await self._answer(camera, message) if isinstance(message, bytes) else _set(camera, message)
                 if answer is not None:
                     async with asyncio.timeout(REQUEST_SECONDS):
-                        await websocket.send_json(answer)
+                        # Escaped: a label may hold half a letter, which no WebSocket takes.
+                        await websocket.send_text(json.dumps(answer))
         except (TimeoutError, WebSocketDisconnect, RuntimeError):
             pass  # it does not take its answers, or left while one was on its way
         finally:

@@ -7,9 +7,11 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from thirtyfold.live.notice import Notice
 from thirtyfold.live.options import BROWSER, LiveOptions
+from thirtyfold.live.result import LiveResult
 from thirtyfold.live.review import Reviewer
-from thirtyfold.live.stats import Histogram, LiveResult, LiveStats
+from thirtyfold.live.stats import Histogram, LiveStats
 from thirtyfold.live.view import Command, LiveState
 from thirtyfold.live.web.browser_cameras import Answered, BrowserCameras
 from thirtyfold.live.web.view import WebView
@@ -20,7 +22,6 @@ from thirtyfold.progress import Progress
 from thirtyfold.workspace import Dataset
 
 _POLL_SECONDS = 0.05
-_MESSAGE_SECONDS = 3.0
 SOURCE_NAME = "browser camera"
 
 
@@ -52,7 +53,7 @@ def run_browser_cameras(
         run.colors = colors_for(all_labels(detector), options.colors)
         cameras.start(detector, floor=lowest, reviewer=reviewer)
         progress.say(f"live: the browsers' cameras through {model} ({', '.join(detector.classes)}); Ctrl-C stops")
-        message, messages, message_until = "", 0, 0.0
+        notice = Notice()
         while Command.STOP not in view.commands():
             if cameras.error is not None:
                 raise cameras.error
@@ -62,9 +63,8 @@ def run_browser_cameras(
                 ended = "max-seconds"
                 break
             if (news := reviewer.news()) is not None:
-                message, messages, message_until = news, messages + 1, now + _MESSAGE_SECONDS
-            shown_message = message if now < message_until else ""
-            view.tell(run.state(model, detector, lowest, cameras.count, shown_message, messages))
+                notice.say(news)
+            view.tell(run.state(model, detector, lowest, cameras.count, notice))
             time.sleep(_POLL_SECONDS)
     except KeyboardInterrupt:
         ended = "ctrl-c"
@@ -99,9 +99,7 @@ class _Run:
             self.model_times.add(answered.model_ms)
             self.stats.shown(read_at=answered.received_at, shown_at=answered.answered_at, boxes=len(boxes), lag_ms=0.0)
 
-    def state(
-        self, model: Model, detector: Detector, lowest: float, cameras: int, message: str, messages: int
-    ) -> LiveState:
+    def state(self, model: Model, detector: Detector, lowest: float, cameras: int, notice: Notice) -> LiveState:
         """For the pages, which know their own numbers: what all of them have in common."""
         return LiveState(
             source=f"{cameras} camera{'' if cameras == 1 else 's'}",
@@ -117,8 +115,8 @@ class _Run:
             hidden=frozenset(),
             paused=False,
             found=self.found,
-            message=message,
-            messages=messages,
+            message=notice.text,
+            messages=notice.count,
             verdicts=verdict_labels(detector),
             colors=self.colors,
         )

@@ -13,7 +13,7 @@ from thirtyfold.capture.session import capture
 from thirtyfold.capture.shots import plan_shots
 from thirtyfold.live.web.browser_camera import BrowserCamera
 from thirtyfold.live.web.capture_view import CapturePage
-from thirtyfold.live.web.options import Address
+from thirtyfold.live.web.options import PageOptions
 from thirtyfold.progress import Progress
 from thirtyfold.workspace import Dataset
 
@@ -21,7 +21,7 @@ from thirtyfold.workspace import Dataset
 def capture_in_browser(
     dataset: Dataset,
     options: CaptureOptions,
-    address: Address,
+    address: PageOptions,
     *,
     progress: Progress,
     open_source: Callable[[str], Camera] = open_camera,

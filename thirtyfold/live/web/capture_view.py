@@ -12,9 +12,10 @@ from thirtyfold.capture.preview import Action, State
 from thirtyfold.capture.shots import Shot
 from thirtyfold.live.web.broadcast import Broadcaster
 from thirtyfold.live.web.browser_camera import BrowserCamera
-from thirtyfold.live.web.options import Address
+from thirtyfold.live.web.options import PageOptions
 from thirtyfold.live.web.security import Door
 from thirtyfold.live.web.server import Server, announce
+from thirtyfold.live.web.states import Followers
 from thirtyfold.progress import Progress
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.05
 # More than a person can press between two frames; what comes above that is dropped.
 _MOST_WAITING = 16
-# The last state has to reach the page before the server ends.
-_FAREWELL_SECONDS = 0.3
+# So long the server waits at its end for pages that have not been sent the last state yet.
+_FAREWELL_SECONDS = 5.0
 
 
 class CapturePage:
@@ -36,13 +37,13 @@ class CapturePage:
     picture itself.
     """
 
-    def __init__(self, address: Address, *, progress: Progress, camera: BrowserCamera | None = None) -> None:
+    def __init__(self, address: PageOptions, *, progress: Progress, camera: BrowserCamera | None = None) -> None:
         self.shots: Sequence[Shot | None] = ()
-        self.visits = 0
         self._camera = camera
         self._asked: queue.Queue[Action] = queue.Queue(_MOST_WAITING)
         self._text = json.dumps({"starting": True})
         self._shown: State | None = None
+        self._followers = Followers(lambda: self._text)
         self._broadcaster = Broadcaster(on_first=lambda: None)
         self._closed = False
         try:
@@ -54,7 +55,7 @@ class CapturePage:
 
     def wait_for_a_visit(self) -> None:
         """Until somebody has the page open. Raises what the server died of."""
-        while not self.visits:
+        while not self._followers.opened:
             self._check()
             time.sleep(_POLL_SECONDS)
 
@@ -80,29 +81,32 @@ class CapturePage:
         self._closed = True
         if self._shown is not None:
             self._text = json.dumps({**_as_json(self._shown, self.shots), "ended": True})
-            time.sleep(_FAREWELL_SECONDS)
+            self._wait_until_all_are_told()
         self._broadcaster.close()
         self._server.close()
 
     def _check(self) -> None:
-        if self._server.error is not None:
-            raise self._server.error
+        error = self._server.error or self._broadcaster.error
+        if error is not None:
+            raise error
 
-    def _visited(self) -> None:
-        self.visits += 1
+    def _wait_until_all_are_told(self) -> None:
+        given_up_at = time.monotonic() + _FAREWELL_SECONDS
+        while self._server.error is None and time.monotonic() < given_up_at:
+            if self._followers.all_know(self._text):
+                return
+            time.sleep(_POLL_SECONDS)
 
-    def _build(self, door: Door, secure: bool) -> ASGIApp:
+    def _build(self, door: Door) -> ASGIApp:
         from thirtyfold.live.web.capture_routes import CAPTURE_FILES, capture_routes
         from thirtyfold.live.web.site import COMMON_FILES, build_site
+        from thirtyfold.live.web.watching import watching_routes
 
-        routes = capture_routes(
-            ask=self.ask,
-            newest=lambda: self._text,
-            visited=self._visited,
-            broadcaster=self._broadcaster,
-            camera=self._camera,
-        )
-        return build_site(door, secure=secure, page_files={**COMMON_FILES, **CAPTURE_FILES}, routers=[routes])
+        routers = [
+            capture_routes(self.ask),
+            watching_routes(self._followers, self._broadcaster, self._camera, first={}),
+        ]
+        return build_site(door, page_files={**COMMON_FILES, **CAPTURE_FILES}, routers=routers)
 
 
 def _as_json(state: State, shots: Sequence[Shot | None]) -> dict[str, Any]:

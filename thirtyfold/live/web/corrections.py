@@ -11,13 +11,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from thirtyfold.annotate.ticks import NOTHING_HERE, RIGHT_AS_IS, settled, spoken
 from thirtyfold.datasets.labelme_json import LabelFile
 from thirtyfold.datasets.machine_made import is_machine_made
 from thirtyfold.datasets.unlabelled import is_unlabelled
 from thirtyfold.errors import UsageError
+from thirtyfold.live.web.bodies import FromPage, not_as_expected
 from thirtyfold.sample import Annotation, BoxXyxy
 
 MOST_SHAPES = 2000
@@ -30,11 +31,7 @@ _MARGIN = 0.5
 _Coordinate = Annotated[float, Field(allow_inf_nan=False, ge=-1e6, le=1e6)]
 
 
-class _FromPage(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class CorrectedShape(_FromPage):
+class CorrectedShape(FromPage):
     """``was`` is the shape's place in the file that was shown, ``None`` for a new box.
 
     ``box_xyxy`` in pixels of the upright photo; ``None`` where the shape was left where it is.
@@ -45,7 +42,7 @@ class CorrectedShape(_FromPage):
     box_xyxy: tuple[_Coordinate, _Coordinate, _Coordinate, _Coordinate] | None = None
 
 
-class Correction(_FromPage):
+class Correction(FromPage):
     """``photo`` is its number in our own list, ``version`` that of the labels that were shown."""
 
     photo: Annotated[int, Field(ge=0)]
@@ -58,9 +55,7 @@ def read_correction(data: bytes) -> Correction:
     try:
         return Correction.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"the correction{' at ' + place if place else ''}: {first['msg']}") from error
+        raise not_as_expected("the correction", error) from error
 
 
 def corrected(

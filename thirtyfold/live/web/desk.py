@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from thirtyfold.annotate.staging import work_on
 from thirtyfold.datasets import labelme_json
 from thirtyfold.datasets.labelme_json import LabelFile
 from thirtyfold.datasets.machine_made import has_machine_made_labels, is_machine_made
 from thirtyfold.drawing import color_of
-from thirtyfold.errors import UsageError
+from thirtyfold.errors import LabelError, UsageError
 from thirtyfold.images import encode_jpeg, read_rgb, read_size
 from thirtyfold.live.web.corrections import Correction, corrected, settled_by_page
 from thirtyfold.workspace import Dataset
@@ -62,7 +61,7 @@ class ReviewDesk:
         self._writing = threading.Lock()
 
     def listing(self) -> dict[str, Any]:
-        """What waits and what was settled here, as JSON's values. Numbers stay the same as long as we live."""
+        """The photos that wait, and those saved here, as JSON's values. A photo keeps its number."""
         with self._listing:
             for waiting in self._choose():
                 if waiting.image_path not in self._numbers:
@@ -114,9 +113,11 @@ class ReviewDesk:
         import cv2
 
         pixels = read_rgb(self._image_path(photo))
-        scale = _LONGEST_SIDE / max(pixels.shape[:2])
+        height, width = pixels.shape[:2]
+        scale = _LONGEST_SIDE / max(height, width)
         if scale < 1:
-            pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+            small_wh = max(1, round(width * scale)), max(1, round(height * scale))
+            pixels = cv2.resize(pixels, small_wh, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
         return encode_jpeg(pixels, quality=_JPEG_QUALITY)
 
     def save(self, correction: Correction) -> None:
@@ -145,10 +146,9 @@ class ReviewDesk:
             self._before.setdefault(correction.photo, None if version == _NO_FILE else before)
             self._after[correction.photo] = after
 
-    def work(self) -> tuple[int, int, int]:
-        """What was done here: photos settled, labels drawn or changed, labels left as right."""
-        done = [work_on(self._before[photo], after) for photo, after in list(self._after.items())]
-        return sum(work[0] for work in done), sum(work[1] for work in done), sum(work[2] for work in done)
+    def changes(self) -> list[tuple[LabelFile | None, LabelFile]]:
+        """The labels before and after of each photo that was saved here."""
+        return [(self._before[photo], after) for photo, after in list(self._after.items())]
 
     def _image_path(self, photo: int) -> Path:
         with self._listing:
@@ -163,6 +163,8 @@ class ReviewDesk:
             data = path.read_bytes()
         except FileNotFoundError:
             return LabelFile(image_path=image_path.name, width=None, height=None), _NO_FILE
+        except OSError as error:
+            raise LabelError(path, f"cannot be opened ({error.strerror or error})") from error
         return labelme_json.parse(data, path), hashlib.sha256(data).hexdigest()
 
 

@@ -20,10 +20,10 @@ _HEADERS = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.
 class Gate:
     """Judges every request and WebSocket, and puts the security headers on every answer."""
 
-    def __init__(self, app: ASGIApp, door: Door, *, secure: bool) -> None:
+    def __init__(self, app: ASGIApp, door: Door) -> None:
         self._app = app
         self._door = door
-        self._cookie = door.cookie(secure=secure).encode()
+        self._cookie = door.cookie.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         head = _head(scope)

@@ -1,48 +1,29 @@
-"""Where a page is listened for; the same for live, review and capture."""
+"""Where the web server listens; the same for live, review and capture."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from thirtyfold.errors import UsageError
+from thirtyfold.option import option
 
-
-class Address(Protocol):
-    """What :class:`~thirtyfold.live.web.server.Server` has to know."""
-
-    @property
-    def host(self) -> str: ...
-    @property
-    def port(self) -> int | None: ...
-    @property
-    def names(self) -> tuple[str, ...]: ...
-    @property
-    def certificate(self) -> Path | None: ...
-    @property
-    def certificate_key(self) -> Path | None: ...
+# Taken where nobody says a port, if it is free.
+DEFAULT_PORT = 8765
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageOptions:
-    """``port`` is ``None`` for 8765 or, if that is taken, any free one. ``names`` are others that this machine is
-    reached by; ``certificate`` and its key are for https.
-    """
+    """The address of a page in the browser. ``names`` are allowed as a request's ``Host`` besides the usual ones."""
 
-    host: str = "127.0.0.1"
-    port: int | None = None
-    names: tuple[str, ...] = ()
-    certificate: Path | None = None
-    certificate_key: Path | None = None
+    host: str = option("127.0.0.1", help="web: listen here; `0.0.0.0` is the whole network.")
+    port: int | None = option(None, help=f"web: at this port. [default: {DEFAULT_PORT}, or a free one]")
+    names: tuple[str, ...] = option((), flag="--name", many=True, help="web: another name of this machine (a proxy's).")
+    certificate: Path | None = option(None, help="web: https with this PEM file.")
+    certificate_key: Path | None = option(None, help="web: and its key.")
 
     def __post_init__(self) -> None:
-        check_address(self)
-
-
-def check_address(address: Address) -> None:
-    """Raises :class:`UsageError` for a port that cannot be, and for half a certificate."""
-    if address.port is not None and not 0 <= address.port <= 65535:
-        raise UsageError(f"--port {address.port}: a number from 0 (any free one) to 65535 was expected")
-    if (address.certificate is None) != (address.certificate_key is None):
-        raise UsageError("--certificate, --certificate-key: https needs both files")
+        if self.port is not None and not 0 <= self.port <= 65535:
+            raise UsageError(f"--port {self.port}: a number from 0 (any free one) to 65535 was expected")
+        if (self.certificate is None) != (self.certificate_key is None):
+            raise UsageError("--certificate, --certificate-key: https needs both files")

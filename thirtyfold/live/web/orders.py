@@ -4,39 +4,36 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from thirtyfold.errors import UsageError
 from thirtyfold.live.view import Command, HideLabels, Request, SetPaused, SetThreshold
+from thirtyfold.live.web.bodies import FromPage, not_as_expected
 
 _Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 _Labels = Annotated[list[Annotated[str, Field(max_length=500)]], Field(max_length=1000)]
 
 
-class _Order(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class Pause(_Order):
+class Pause(FromPage):
     do: Literal["pause"]
     paused: bool
 
 
-class Threshold(_Order):
+class Threshold(FromPage):
     do: Literal["threshold"]
     value: _Score
 
 
-class Hide(_Order):
+class Hide(FromPage):
     do: Literal["hide"]
     labels: _Labels
 
 
-class Save(_Order):
+class Save(FromPage):
     do: Literal["save"]
 
 
-class SaveShown(_Order):
+class SaveShown(FromPage):
     """The last frame of a browser's camera, with the boxes that its page shows."""
 
     do: Literal["save shown"]
@@ -45,7 +42,7 @@ class SaveShown(_Order):
     hidden: _Labels
 
 
-class Stop(_Order):
+class Stop(FromPage):
     do: Literal["stop"]
 
 
@@ -53,7 +50,7 @@ Order = Pause | Threshold | Hide | Save | SaveShown | Stop
 _ORDERS: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="do")])
 
 
-class CameraSetting(_Order):
+class CameraSetting(FromPage):
     """What a page says to its own camera's socket, of itself alone. ``still``: these are pictures, and no film."""
 
     threshold: _Score
@@ -73,9 +70,7 @@ def read_order(data: bytes) -> Order:
     try:
         return _ORDERS.validate_json(data)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"the order{' at ' + place if place else ''}: {first['msg']}") from error
+        raise not_as_expected("the order", error) from error
 
 
 def request_of(order: Order) -> Request | None:

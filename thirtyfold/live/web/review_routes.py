@@ -7,19 +7,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
-from thirtyfold.live.web.bodies import read_body
+from thirtyfold.live.web.bodies import AsciiJson, read_body
 from thirtyfold.live.web.corrections import MOST_CORRECTION_BYTES, read_correction
 from thirtyfold.live.web.desk import ChangedMeanwhile, NoSuchPhoto, ReviewDesk
+from thirtyfold.live.web.site import by_name
 
-REVIEW_FILES: Mapping[str, tuple[str, str]] = {
-    "/review": ("review.html", "text/html; charset=utf-8"),
-    "/review.css": ("review.css", "text/css; charset=utf-8"),
-    "/review.js": ("review.js", "text/javascript; charset=utf-8"),
-    "/editor.js": ("editor.js", "text/javascript; charset=utf-8"),
-    "/boxes.js": ("boxes.js", "text/javascript; charset=utf-8"),
+REVIEW_FILES: Mapping[str, str] = {
+    "/review": "review.html",
+    **by_name("review.css", "review.js", "editor.js", "boxes.js"),
 }
 # Unpacked, a photo can have a hundred megabytes.
 _PICTURES_AT_ONCE = 2
@@ -38,9 +36,9 @@ def review_routes(desk: ReviewDesk, *, finish: Callable[[], None] | None) -> API
     @router.get("/api/review/{photo}/labels")
     async def labels(photo: str) -> Response:
         try:
-            return JSONResponse(await run_in_threadpool(desk.labels_of, _number(photo)))
+            return AsciiJson(await run_in_threadpool(desk.labels_of, _number(photo)))
         except NoSuchPhoto as error:
-            return JSONResponse({"error": str(error)}, status_code=404)
+            return AsciiJson({"error": str(error)}, status_code=404)
 
     @router.get("/api/review/{photo}/picture")
     async def picture(photo: str) -> Response:
@@ -48,7 +46,7 @@ def review_routes(desk: ReviewDesk, *, finish: Callable[[], None] | None) -> API
             async with pictures:
                 return Response(await run_in_threadpool(desk.picture_of, _number(photo)), media_type="image/jpeg")
         except NoSuchPhoto as error:
-            return JSONResponse({"error": str(error)}, status_code=404)
+            return AsciiJson({"error": str(error)}, status_code=404)
 
     @router.post("/api/review/save")
     async def save(request: Request) -> Response:
@@ -56,10 +54,10 @@ def review_routes(desk: ReviewDesk, *, finish: Callable[[], None] | None) -> API
         try:
             await run_in_threadpool(desk.save, correction)
         except NoSuchPhoto as error:
-            return JSONResponse({"error": str(error)}, status_code=404)
+            return AsciiJson({"error": str(error)}, status_code=404)
         except ChangedMeanwhile as error:
-            return JSONResponse({"error": str(error)}, status_code=409)
-        return JSONResponse({"ok": True})
+            return AsciiJson({"error": str(error)}, status_code=409)
+        return AsciiJson({"ok": True})
 
     if finish is not None:
 

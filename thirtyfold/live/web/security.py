@@ -93,12 +93,15 @@ class Door:
 
     ``any_address``: IP addresses count as its names, too. No page of another site has an
     address of ours as its own ``Host``; only names can be made to point here.
+
+    ``secure``: this run speaks https itself, so an ``Origin`` of plain http is not its own.
     """
 
     token: str
     names: frozenset[str]
     port: int
     any_address: bool = False
+    secure: bool = False
 
     def judge(self, head: Head) -> Admitted | Refused:
         """Whether the request with this head may be answered. Nothing about it has been believed yet."""
@@ -106,11 +109,13 @@ class Door:
         if refused is not None:
             return refused
         by_link = self._is_link(head)
-        return (None if by_link else self._strange(head)) or _forged(head) or Admitted(by_link=by_link)
+        return (None if by_link else self._strange(head)) or self._forged(head) or Admitted(by_link=by_link)
 
-    def cookie(self, *, secure: bool) -> str:
+    @property
+    def cookie(self) -> str:
         """The ``Set-Cookie`` header: out of reach for scripts and for other sites, gone with the browser."""
-        return f"{self._cookie_name}={self.token}; Path=/; HttpOnly; SameSite=Strict" + ("; Secure" if secure else "")
+        secure = "; Secure" if self.secure else ""
+        return f"{self._cookie_name}={self.token}; Path=/; HttpOnly; SameSite=Strict{secure}"
 
     def _misplaced(self, head: Head) -> Refused | None:
         if len(head.headers) > MOST_HEADERS or _size(head) > MOST_HEADER_BYTES:
@@ -141,6 +146,37 @@ class Door:
         ours = f"{self._cookie_name}="
         return any(_same(cookie.removeprefix(ours), self.token) for cookie in cookies if cookie.startswith(ours))
 
+    def _forged(self, head: Head) -> Refused | None:
+        """What another site could make a browser send that has our cookie."""
+        if head.websocket:
+            # Browsers let every page open WebSockets to every address: only Origin tells whose it is.
+            return None if self._is_own_origin(head) else Refused(status=403, reason="a WebSocket of another site")
+        if head.method in ("GET", "HEAD"):
+            return None  # changes nothing
+        if head.method != "POST":
+            return Refused(status=405, reason="only GET and POST are known here")
+        # The cookie alone would do in today's browsers (SameSite=Strict). Origin covers the rest; JSON
+        # cannot be sent by a form, and a script of another site would have to ask first and gets no answer.
+        if not self._is_own_origin(head):
+            return Refused(status=403, reason="changes are only taken from this page itself")
+        if (head.one("content-type") or "").partition(";")[0].strip().lower() != "application/json":
+            return Refused(status=415, reason="JSON was expected (Content-Type: application/json)")
+        return None
+
+    def _is_own_origin(self, head: Head) -> bool:
+        """Whether ``Origin`` is where the request went to. ``Host`` has been checked before."""
+        origin, host = head.one("origin"), head.one("host")
+        if origin is None or host is None:
+            return False
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            return False
+        # Where this run speaks plain http, something before it may speak https to the browser.
+        schemes = ("https",) if self.secure else ("http", "https")
+        own = parts.scheme in schemes and origin == f"{parts.scheme}://{parts.netloc}"
+        return own and parts.netloc.lower() == host.lower()
+
     @property
     def _cookie_name(self) -> str:
         return f"thirtyfold-{self.port}"
@@ -155,37 +191,6 @@ def host_name(host: str | None) -> str | None:
     """The name in a ``Host`` header (``name``, ``name:port``, ``[::1]:port``), lower-case; ``None`` if it is none."""
     match = re.fullmatch(r"(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::\d{1,5})?", host or "")
     return match.group(1).strip("[]").rstrip(".").lower() if match else None
-
-
-def _forged(head: Head) -> Refused | None:
-    """What another site could make a browser send that has our cookie."""
-    if head.websocket:
-        # Browsers let every page open WebSockets to every address: only Origin tells whose it is.
-        return None if _is_own_origin(head) else Refused(status=403, reason="a WebSocket of another site")
-    if head.method in ("GET", "HEAD"):
-        return None  # changes nothing
-    if head.method != "POST":
-        return Refused(status=405, reason="only GET and POST are known here")
-    # The cookie alone would do in today's browsers (SameSite=Strict). Origin covers the rest; JSON
-    # cannot be sent by a form, and a script of another site would have to ask first and gets no answer.
-    if not _is_own_origin(head):
-        return Refused(status=403, reason="changes are only taken from this page itself")
-    if (head.one("content-type") or "").partition(";")[0].strip().lower() != "application/json":
-        return Refused(status=415, reason="JSON was expected (Content-Type: application/json)")
-    return None
-
-
-def _is_own_origin(head: Head) -> bool:
-    """Whether ``Origin`` is where the request went to. ``Host`` has been checked before."""
-    origin, host = head.one("origin"), head.one("host")
-    if origin is None or host is None:
-        return False
-    try:
-        parts = urlsplit(origin)
-    except ValueError:
-        return False
-    own = parts.scheme in ("http", "https") and origin == f"{parts.scheme}://{parts.netloc}"
-    return own and parts.netloc.lower() == host.lower()
 
 
 def _is_address(name: str) -> bool:

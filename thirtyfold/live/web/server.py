@@ -11,8 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from thirtyfold.errors import UsageError
-from thirtyfold.live.options import DEFAULT_PORT
-from thirtyfold.live.web.options import Address
+from thirtyfold.live.web.options import DEFAULT_PORT, PageOptions
 from thirtyfold.live.web.security import (
     LOOPBACK_NAMES,
     MOST_FRAME_BYTES,
@@ -42,10 +41,9 @@ class Server:
     Raises :class:`UsageError` for an address that is taken or not ours, and for a certificate that is wrong.
     """
 
-    def __init__(self, options: Address, build: Callable[[Door, bool], ASGIApp]) -> None:
+    def __init__(self, options: PageOptions, build: Callable[[Door], ASGIApp]) -> None:
         self._options = options
         self._build = build
-        self._secure = options.certificate is not None
         _check_certificate(options)
         self._socket = _listening_socket(options)
         self.port: int = self._socket.getsockname()[1]
@@ -60,7 +58,7 @@ class Server:
     def address(self) -> str:
         """Where the page is, for a person: ``http://127.0.0.1:8765/``."""
         name = _name_to_show(self._options.host)
-        return f"{'https' if self._secure else 'http'}://{f'[{name}]' if ':' in name else name}:{self.port}/"
+        return f"{'https' if self.door.secure else 'http'}://{f'[{name}]' if ':' in name else name}:{self.port}/"
 
     @property
     def link(self) -> str:
@@ -89,7 +87,7 @@ class Server:
 
         options = self._options
         config = uvicorn.Config(
-            self._build(self.door, self._secure),
+            self._build(self.door),
             loop="asyncio",
             http=Connections().protocol,  # type: ignore[arg-type]  # called like the class it stands for
             ws="websockets-sansio",
@@ -115,11 +113,11 @@ class Server:
 
 def announce(
     server: Server,
-    options: Address,
+    options: PageOptions,
     progress: Progress,
     *,
-    what: str = "live",
-    shares: str = "sees the picture and can steer it",
+    what: str,
+    shares: str,
 ) -> None:
     """Say the link, and what a person should know about it. ``shares``: what everybody who has it can do."""
     if host_name(options.host) not in LOOPBACK_NAMES:
@@ -134,16 +132,17 @@ def announce(
     progress.say(f"{what} in the browser: {server.link}")
 
 
-def _door(options: Address, port: int) -> Door:
+def _door(options: PageOptions, port: int) -> Door:
     names = {*LOOPBACK_NAMES, *(name.lower() for name in options.names)}
     on_network = host_name(options.host) not in LOOPBACK_NAMES
     if on_network:
         machine = _this_machine().lower()
         names |= {options.host.lower().strip("[]"), machine, f"{machine}.local"}
-    return Door(token=new_token(), names=frozenset(names), port=port, any_address=on_network)
+    secure = options.certificate is not None
+    return Door(token=new_token(), names=frozenset(names), port=port, any_address=on_network, secure=secure)
 
 
-def _listening_socket(options: Address) -> socket.socket:
+def _listening_socket(options: PageOptions) -> socket.socket:
     reason = ""
     # A port that a person named is not quietly another one.
     tries = (DEFAULT_PORT, 0) if options.port is None else (options.port,)
@@ -180,7 +179,7 @@ def _bound(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _check_certificate(options: Address) -> None:
+def _check_certificate(options: PageOptions) -> None:
     if options.certificate is None or options.certificate_key is None:
         return
     try:

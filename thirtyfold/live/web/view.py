@@ -14,6 +14,7 @@ from thirtyfold.live.web.broadcast import Broadcaster
 from thirtyfold.live.web.desk import MachineMadePhotos, ReviewDesk
 from thirtyfold.live.web.security import Door
 from thirtyfold.live.web.server import Server, announce
+from thirtyfold.live.web.states import Followers
 from thirtyfold.progress import Progress
 from thirtyfold.workspace import Dataset
 
@@ -42,6 +43,7 @@ class WebView:
         self._cameras = cameras
         self._asked: queue.Queue[Request] = queue.Queue(_MOST_WAITING)
         self._board = Board()
+        self._followers = Followers(self._board.text)
         self._desk = _desk(options, self._board)
         self._broadcaster = Broadcaster(on_first=lambda: self._ask(Command.SHOW_AGAIN))
         try:
@@ -49,7 +51,8 @@ class WebView:
         except BaseException:
             self._broadcaster.close()
             raise
-        announce(self._server, options, progress, shares=_SHARES if self._desk is None else _SHARES_WITH_REVIEW)
+        shares = _SHARES if self._desk is None else _SHARES_WITH_REVIEW
+        announce(self._server, options, progress, what="live", shares=shares)
 
     @property
     def wants_pictures(self) -> bool:
@@ -57,9 +60,9 @@ class WebView:
 
     @property
     def visited(self) -> bool:
-        """Whether a page was opened or something asked for. Raises what the server died of."""
+        """Whether a page was opened or something asked for. Raises what the server or the encoder died of."""
         self._check()
-        return self._board.pages_opened > 0 or self.wants_pictures or not self._asked.empty()
+        return self._followers.opened > 0 or self.wants_pictures or not self._asked.empty()
 
     def show(self, pixels: Pixels) -> None:
         self._broadcaster.offer(pixels)
@@ -69,7 +72,7 @@ class WebView:
         self._board.put(replace(state, age_ms=state.age_ms + encode_ms))
 
     def commands(self) -> Sequence[Request]:
-        """What the pages asked for. Raises what the server died of."""
+        """What the pages asked for. Raises what the server or the encoder died of."""
         self._check()
         asked = []
         while not self._asked.empty():
@@ -81,21 +84,21 @@ class WebView:
         self._server.close()
 
     def _check(self) -> None:
-        if self._server.error is not None:
-            raise self._server.error
+        error = self._server.error or self._broadcaster.error
+        if error is not None:
+            raise error
 
     def _ask(self, request: Request) -> None:
         if not self._asked.full():
             self._asked.put_nowait(request)
 
-    def _build(self, door: Door, secure: bool) -> ASGIApp:
+    def _build(self, door: Door) -> ASGIApp:
         from thirtyfold.live.web.app import build_app
 
         return build_app(
             door,
-            secure=secure,
             broadcaster=self._broadcaster,
-            board=self._board,
+            followers=self._followers,
             ask=self._ask,
             cameras=self._cameras,
             desk=self._desk,

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thirtyfold.errors import FileDataError, ModelError
+from thirtyfold.errors import ModelError
 from thirtyfold.model.exams.base import Examined, Part
-from thirtyfold.model.exams.photo import PhotoExam, Sections, judged_outputs, raw_outputs
+from thirtyfold.model.exams.photo import Judging, PhotoExam, Sections, judged_outputs
+from thirtyfold.model.judge import raw_outputs
 from thirtyfold.model.labelling.attributes import truth_of
 from thirtyfold.model.metrics.attributes import HeadAnswers, Scale, group_figures, head_figures
-from thirtyfold.model.metrics.intervals import bootstrap_figures
+from thirtyfold.model.metrics.intervals import bootstrap_figures, weighted_mean
 from thirtyfold.model.report import attribute_pages
 from thirtyfold.model.report.card import CardWords
 from thirtyfold.model.validation import Score
@@ -21,7 +23,7 @@ from thirtyfold.predict.artifact import Artifact
 from thirtyfold.predict.attribute_heads import Head, heads_of, number_of
 from thirtyfold.predict.decoders import Outputs
 from thirtyfold.predict.runtime import Predictor
-from thirtyfold.progress import SILENT, Progress
+from thirtyfold.progress import Progress
 from thirtyfold.sample import Sample
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from thirtyfold.model.report.page import Plot
 
 _MOST_NOTES = 6
+# The figures of a head that stand in the headline, by their key in ``metrics.attributes.head_figures``.
+_IN_HEADLINE = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "mae": "MAE", "bias": "bias"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +51,7 @@ class AttributesExam(PhotoExam):
     quality_note = "the mean over the heads: a class is right or not, a number 1 less its error in spreads"
     answer = "answers"
 
-    def quality(self, outputs: Outputs, sample: Sample, artifact: Artifact) -> float | None:
+    def quality(self, outputs: Outputs, sample: Sample, artifact: Artifact, *, threshold: float = 0.0) -> float | None:
         """The mean over the heads that the photo says something about: right or wrong for a class, and for a number
         1 - error / spread of the train photos, 0 at least.
         """
@@ -74,8 +78,14 @@ class AttributesExam(PhotoExam):
         }
 
     def remarks(self, figures: Mapping[str, Any]) -> list[str]:
-        """Whether the groups differ."""
-        return [f"{group['said'][0].upper()}{group['said'][1:]}." for group in figures["groups"]]
+        """Which photos a head could not be judged on, and whether the groups differ."""
+        said = [
+            f"{name}: {sum(its['left_out'].values())} photos have values that it was never taught "
+            f"({', '.join(its['left_out'])}), and are left out."
+            for name, its in figures["heads"].items()
+            if "left_out" in its
+        ]
+        return [*said, *(f"{group['said'][0].upper()}{group['said'][1:]}." for group in figures["groups"])]
 
     def headline_of(self, figures: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         """Accuracy of each head that chooses, the error of each that gives a number; then the quality."""
@@ -101,24 +111,14 @@ class AttributesExam(PhotoExam):
             text=f"validation quality {quality:.3f} ({', '.join(said)})",
         )
 
-    def part(
-        self,
-        predictor: Predictor,
-        samples: Sequence[Sample],
-        *,
-        problems: list[FileDataError],
-        progress: Progress = SILENT,
-        label: str = "judging",
-        threshold: float | None = None,
-    ) -> Part | None:
-        found = judged_outputs(predictor, samples, problems=problems, progress=progress, label=label)
-        answers = self._answers(found, predictor.artifact)
+    def part(self, predictor: Predictor, samples: Sequence[Sample], judging: Judging) -> Part | None:
+        answers = self._answers(judged_outputs(predictor, samples, judging), predictor.artifact)
         return part_of(answers, _scales(predictor.artifact)) if answers.samples else None
 
     def examine(
         self, predictor: Predictor, val: Sequence[Sample], test: Sequence[Sample], *, progress: Progress
     ) -> Examined:
-        """As every exam of photos, with what is to be known of the groups among the notes."""
+        """As every exam of photos; the notes also say which groups differ, or are too small to tell."""
         examined = super().examine(predictor, val, test, progress=progress)
         part = examined.parts.get("test") or examined.parts.get("val")
         said = [] if part is None else [group for group in part.figures["groups"] if group["verdict"] != "alike"]
@@ -201,20 +201,24 @@ class AttributesExam(PhotoExam):
 def part_of(answers: Answers, scales: Mapping[str, Scale]) -> Part:
     """The figures of every head, of every head in the groups of every other, and those of the headline."""
     sessions = [sample.session for sample in answers.samples]
-    heads = {one.head.name: head_figures(one, sessions, scales.get(one.head.name)) for one in answers.heads}
+    heads = {
+        one.head.name: {
+            **head_figures(one, sessions, scales.get(one.head.name)),
+            **({"left_out": left_out} if (left_out := _never_taught(one.head, answers.samples)) else {}),
+        }
+        for one in answers.heads
+    }
     known = np.nonzero(~np.isnan(answers.qualities))[0]
-    intervals: dict[str, Any] = {}
+    intervals: dict[str, Any] = {"by": "nothing", "groups": 0, "draws": 0, "note": "no photo has any of the attributes"}
     if len(known):
         values = answers.qualities[known]
         intervals = bootstrap_figures(
-            [sessions[index] for index in known], lambda weights: {"quality": weights @ values / weights.sum(axis=1)}
+            [sessions[index] for index in known], lambda weights: {"quality": weighted_mean(weights, values)}
         ).to_dict()
-    else:
-        intervals = {"by": "nothing", "groups": 0, "draws": 0, "note": "no photo has any of the attributes"}
     figures: dict[str, Any] = {"photos": len(answers.samples), "quality": _rounded(_mean(answers.qualities))}
     for name, its in heads.items():
         of_head = its.get("intervals", {})
-        for key, title in _HEADLINE.items():
+        for key, title in _IN_HEADLINE.items():
             if key in its:
                 figures[f"{name} {title}"] = its[key]
             if key in of_head:
@@ -228,8 +232,10 @@ def part_of(answers: Answers, scales: Mapping[str, Scale]) -> Part:
     return Part(figures={**figures, "intervals": intervals, "heads": heads, "groups": groups}, detail=answers)
 
 
-# The figures of a head that stand in the headline, by the key that they have among its own.
-_HEADLINE = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "mae": "MAE", "bias": "bias"}
+def _never_taught(head: Head, samples: Sequence[Sample]) -> dict[str, int]:
+    """Photos by the value that they have of a head and that is none of its classes; numbers know no such."""
+    truths = [truth_of(sample, head) for sample in samples] if head.classes else []
+    return dict(Counter(str(truth) for truth in truths if truth is not None and truth not in head.classes))
 
 
 def _of_head(head: Head, samples: Sequence[Sample], outputs: Sequence[Outputs]) -> HeadAnswers:

@@ -54,10 +54,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
-    """A finished model judged on validation and test photos; ``parts`` are those of them that there are.
+    """A finished model judged on validation and test photos; ``parts`` lacks a part without photos.
 
-    ``calibration`` is that of :class:`thirtyfold.predict.calibration.Calibration`. ``notes`` are sentences. ``detail``
-    is what the task's report wants besides.
+    ``calibration`` is that of :class:`thirtyfold.predict.calibration.Calibration`. ``notes`` are sentences on what the
+    figures are worth. ``detail`` is what the report of a detector needs besides.
     """
 
     threshold: float
@@ -76,10 +76,11 @@ class Examined:
 class Exam(ABC):
     """How models of one task are judged.
 
-    ``headline`` are the figures that stand in tables: (key, title, format), the one that decides first.
-    ``quality_name`` is what :meth:`looks` counts, ``quality_note`` what is to be known of it. In a comparison
-    ``beside`` is the figure that stands beside it, ``compared`` are the parts that are looked at, and ``answer`` is
-    what a model gives for a photo.
+    ``headline`` are the figures of the tables: (key, title, format), the deciding one first. ``quality_name`` is the
+    name of the score that :meth:`looks` gives, ``quality_note`` a remark on it. For comparisons: ``beside`` is the
+    figure in the next column, ``compared`` are the parts that are judged, and ``answer`` is the word for what a model
+    gives for a photo. ``measures_lengths``: some figures are lengths, which are given in millimetres where the size of
+    a pixel is known.
     """
 
     headline: ClassVar[tuple[tuple[str, str, str], ...]]
@@ -88,6 +89,7 @@ class Exam(ABC):
     beside: ClassVar[tuple[str, str, str] | None] = None
     compared: ClassVar[tuple[str, ...]] = PARTS
     answer: ClassVar[str] = "answer"
+    measures_lengths: ClassVar[bool] = False
 
     @abstractmethod
     def validate(
@@ -108,7 +110,7 @@ class Exam(ABC):
     def examine(
         self, predictor: Predictor, val: Sequence[Sample], test: Sequence[Sample], *, progress: Progress
     ) -> Examined:
-        """Choose what is to be chosen on ``val``, the threshold first, and judge both parts."""
+        """Choose the threshold (and calibrate, where the task does so) on ``val``, then judge both parts."""
 
     @abstractmethod
     def report(
@@ -123,7 +125,7 @@ class Exam(ABC):
         """What a model made of each photo, for comparing models."""
 
     def headline_of(self, figures: Mapping[str, Any]) -> Sequence[tuple[str, str, str]]:
-        """The headline of one part's figures, where it depends on the model."""
+        """The headline of one part's figures; tasks whose figures depend on the model override it."""
         return self.headline
 
     def study_plots(self, name: str, figures: Mapping[str, Any]) -> Sequence[Plot]:

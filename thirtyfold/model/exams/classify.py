@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,20 +14,19 @@ from thirtyfold.datasets.whole_photo import class_of
 from thirtyfold.drawing import PALETTE, TRUTH_COLOR, draw_text
 from thirtyfold.errors import FileDataError
 from thirtyfold.model.exams.base import Part
-from thirtyfold.model.exams.photo import PhotoExam, Sections, judged_outputs, raw_outputs
+from thirtyfold.model.exams.photo import Judging, PhotoExam, Sections, judged_outputs
+from thirtyfold.model.judge import raw_outputs
 from thirtyfold.model.metrics.classification import class_figures, confusions, drawn_figures, losses
 from thirtyfold.model.metrics.intervals import bootstrap_figures
 from thirtyfold.model.metrics.reliability import reliability
 from thirtyfold.model.report.card import CardWords
-from thirtyfold.model.report.page import Big, Gallery, Plot, Table
-from thirtyfold.model.report.photo_pages import headline_cell
+from thirtyfold.model.report.page import Gallery, Plot, Table, bigs_of
 from thirtyfold.model.report.plots import confusion_png, reliability_png
 from thirtyfold.model.report.tiles import MOST_TILES, Tile, fitted
 from thirtyfold.model.validation import Score
 from thirtyfold.predict.artifact import Artifact
 from thirtyfold.predict.decoders import Outputs
 from thirtyfold.predict.runtime import Predictor
-from thirtyfold.progress import SILENT, Progress
 from thirtyfold.sample import Sample
 
 if TYPE_CHECKING:
@@ -42,11 +41,15 @@ _DIGITS = (("precision", ".3f"), ("recall", ".3f"), ("f1-score", ".3f"), ("suppo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """``truths`` (photos,) are class indexes, ``probabilities`` (photos, classes)."""
+    """``truths`` (photos,) are class indexes, ``probabilities`` (photos, classes).
+
+    ``left_out`` counts the photos of other classes.
+    """
 
     samples: tuple[Sample, ...]
     truths: NDArray[np.int64]
     probabilities: NDArray[np.float32]
+    left_out: int = 0
 
 
 class ClassifyExam(PhotoExam):
@@ -61,8 +64,9 @@ class ClassifyExam(PhotoExam):
     quality_name = "accuracy"
     beside = ("macro_f1", "macro F1", ".3f")
     compared = ("train", "val", "test")
+    too_few = "none of the photos to judge on is of one of the model's classes and can be read"
 
-    def quality(self, outputs: Outputs, sample: Sample, artifact: Artifact) -> float | None:
+    def quality(self, outputs: Outputs, sample: Sample, artifact: Artifact, *, threshold: float = 0.0) -> float | None:
         name = class_of(sample, artifact.classes)
         if name is None:
             return None
@@ -85,32 +89,26 @@ class ClassifyExam(PhotoExam):
             text=f"validation accuracy {accuracy:.3f}, log loss {loss:.3f}",
         )
 
-    def part(
-        self,
-        predictor: Predictor,
-        samples: Sequence[Sample],
-        *,
-        problems: list[FileDataError],
-        progress: Progress = SILENT,
-        label: str = "judging",
-        threshold: float | None = None,
-    ) -> Part | None:
+    def part(self, predictor: Predictor, samples: Sequence[Sample], judging: Judging) -> Part | None:
         classes = predictor.artifact.classes
-        answers = _answers(
-            judged_outputs(predictor, samples, problems=problems, progress=progress, label=label), classes
-        )
+        answers = _answers(judged_outputs(predictor, samples, judging), classes)
         return None if answers is None else part_of(answers, classes)
+
+    def remarks(self, figures: Mapping[str, Any]) -> list[str]:
+        """How many photos could not be judged, since the model was never taught their class."""
+        count = figures.get("left_out", 0)
+        if count == 1:
+            return ["1 photo is of a class it was never taught, and is in no figure."]
+        return [f"{count} photos are of classes it was never taught, and are in no figure."] if count else []
 
     def sections(self, part: Part, name: str, artifact: Artifact) -> Sections:
         answers: Answers = part.detail
         return Sections(
-            bigs=[
-                Big(value=cell.partition("\n")[0], title=title, below=cell.partition("\n")[2])
-                for key, title, form in self.headline
-                if part.figures.get(key) is not None
-                for cell in [headline_cell(part.figures, key, form)]
+            bigs=bigs_of(part.figures, self.headline),
+            tables=[
+                _by_class(part.figures, name, self.remarks(part.figures)),
+                *_by_confusion(part.figures, name),
             ],
-            tables=[_by_class(part.figures, name), *_by_confusion(part.figures, name)],
             plots=[*self.study_plots(name, part.figures), _reliability(answers, name)],
             galleries=_galleries(answers, name, artifact.classes),
             key="At the top of each photo its class, at its bottom what the model says, and how probable that is.",
@@ -153,24 +151,30 @@ def part_of(answers: Answers, classes: Sequence[str]) -> Part:
     intervals = bootstrap_figures(
         [sample.session for sample in answers.samples],
         lambda weights: drawn_figures(weights, answers.truths, answers.probabilities),
+        no_shares=("log_loss",),
     )
     figures = class_figures(answers.truths, answers.probabilities, classes)
-    return Part(figures={**figures, "intervals": intervals.to_dict()}, detail=answers)
+    left_out = {"left_out": answers.left_out} if answers.left_out else {}
+    return Part(figures={**figures, **left_out, "intervals": intervals.to_dict()}, detail=answers)
 
 
-def _answers(found: Any, classes: Sequence[str]) -> Answers | None:
-    """The probabilities for the photos that have a class; ``None`` if none has. ``found``: (outputs, sample)."""
-    kept, truths, rows = [], [], []
+def _answers(found: Iterable[tuple[Outputs, Sample]], classes: Sequence[str]) -> Answers | None:
+    """The probabilities for the photos that have one of ``classes``; ``None`` if none has."""
+    kept, truths, rows, left_out = [], [], [], 0
     for outputs, sample in found:
         name = class_of(sample, classes)
-        if name is not None:
-            kept.append(sample)
-            truths.append(classes.index(name))
-            rows.append(np.asarray(outputs["probabilities"][0], np.float32))
-    return Answers(samples=tuple(kept), truths=np.array(truths), probabilities=np.stack(rows)) if kept else None
+        if name is None:
+            left_out += 1
+            continue
+        kept.append(sample)
+        truths.append(classes.index(name))
+        rows.append(np.asarray(outputs["probabilities"][0], np.float32))
+    if not kept:
+        return None
+    return Answers(samples=tuple(kept), truths=np.array(truths), probabilities=np.stack(rows), left_out=left_out)
 
 
-def _by_class(figures: Mapping[str, Any], name: str) -> Table:
+def _by_class(figures: Mapping[str, Any], name: str, remarks: Sequence[str]) -> Table:
     """scikit-learn's classification report."""
     rows = []
     for title, row in figures["report"].items():
@@ -183,7 +187,7 @@ def _by_class(figures: Mapping[str, Any], name: str) -> Table:
         "answered with it. Support: its photos. Macro is the mean over the classes, weighted counts each by its photos."
     )
     columns = ("", *(key for key, _ in _DIGITS))
-    return Table(title=f"By class: {name}", columns=columns, rows=rows, note=note)
+    return Table(title=f"By class: {name}", columns=columns, rows=rows, note=" ".join([note, *remarks]))
 
 
 def _by_confusion(figures: Mapping[str, Any], name: str) -> list[Table]:

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thirtyfold.model.evaluate import NO_SESSION, tally
 from thirtyfold.model.evaluation import evaluate_predictor
 from thirtyfold.model.exams.base import Exam, Examined, Part
 from thirtyfold.model.export import agreement
 from thirtyfold.model.judge import judge_arrays, judge_photos
-from thirtyfold.model.report.card import DETECTOR_WORDS, CardWords
+from thirtyfold.model.metrics.detection import NO_SESSION, tally
+from thirtyfold.model.report.card import CardWords
 from thirtyfold.model.spread import Look
 from thirtyfold.model.validation import Score, score_of
 from thirtyfold.predict.artifact import Artifact
@@ -90,7 +90,28 @@ class DetectExam(Exam):
         }
 
     def card_words(self, artifact: Artifact) -> CardWords:
-        return DETECTOR_WORDS
+        return CardWords(
+            pipeline_tag="object-detection",
+            task_name="Object Detection",
+            metrics=(
+                ("ap", "mAP@[.5:.95]", "AP, IoU 0.50 to 0.95"),
+                ("ap50", "AP@50", "AP at IoU 0.5"),
+                ("mean_iou", "mean_iou", "mean IoU, a missed object counts as 0"),
+                ("f1", "f1", "F1 at the model's threshold"),
+            ),
+            rows=(
+                ("mean IoU", "mean_iou"), ("found at IoU 0.5", "found"), ("precision", "precision"), ("F1", "f1"),
+                ("AP50", "ap50"), ("AP75", "ap75"), ("AP 0.5 to 0.95", "ap"),
+                ("false boxes a photo", "false_positives_per_photo"),
+            ),
+            does="Finds {classes} in pictures: a two-head detector ({heads} heads, class and box) on the backbone "
+            "{backbone}, trained by thirtyfold.",
+            use="Finding these objects in pictures like those it was trained on: the same cameras, rooms and kinds of "
+            "scene. It was made from few photos; outside of what they show, what it says is a guess.",
+            not_for="Not for watching, identifying or judging people who have not agreed to it, and for nothing where "
+            "a missed or invented object does harm.",
+            of_boxes=True,
+        )  # fmt: skip
 
 
 EXAM = DetectExam()

@@ -1,17 +1,18 @@
-"""Judging photo by photo: for tasks whose answer for one photo is so and so good."""
+"""Judging photo by photo: for tasks that can say how good the answer for one photo is."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from thirtyfold.datasets.pixels import read_pixels
 from thirtyfold.errors import FileDataError
-from thirtyfold.model.evaluate import NO_SESSION
 from thirtyfold.model.exams.base import PARTS, Exam, Examined, Part
+from thirtyfold.model.judge import raw_outputs
+from thirtyfold.model.metrics.detection import NO_SESSION
 from thirtyfold.model.spread import Look
 from thirtyfold.model.validation import Score
 from thirtyfold.predict.artifact import Artifact
@@ -23,8 +24,26 @@ from thirtyfold.sample import Sample
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from thirtyfold.datasets.pixel_spacing import MmPerPixel
+    from thirtyfold.images import Pixels
     from thirtyfold.model.export.agreement import Comparison, Runner
     from thirtyfold.model.report.page import Big, Gallery, Plot, Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judging:
+    """How photos are judged.
+
+    Photos that can't be read are appended to ``problems``. ``label`` stands at the bar of ``progress``. ``threshold``
+    is the score from which something is shown; ``None`` where it is still to be chosen by these very photos.
+    ``mm_per_pixel`` says how large the pixels of a photo are, by its file name, where that is known.
+    """
+
+    problems: list[FileDataError] = field(default_factory=list)
+    progress: Progress = SILENT
+    label: str = "judging"
+    threshold: float | None = None
+    mm_per_pixel: Mapping[str, MmPerPixel] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,27 +60,23 @@ class Sections:
 class PhotoExam(Exam):
     """An exam that needs :meth:`quality`, :meth:`part` and :meth:`sections`; ``evaluate`` works with it, too.
 
-    ``tolerance`` is how far a number of another form of the same 32-bit network may be from Keras's.
+    ``tolerance`` is how far a number of another form of the same 32-bit network may be from Keras's. ``too_few`` says
+    what it means that :meth:`part` gives nothing.
     """
 
     tolerance: ClassVar[float] = 0.01
+    too_few: ClassVar[str] = "none of the photos to judge on can be read"
 
     @abstractmethod
-    def quality(self, outputs: Outputs, sample: Sample, artifact: Artifact) -> float | None:
-        """How good the raw outputs (1, …) for a photo are, 0 to 1; ``None`` where the photo says nothing about it."""
+    def quality(self, outputs: Outputs, sample: Sample, artifact: Artifact, *, threshold: float = 0.0) -> float | None:
+        """How good the raw outputs (1, …) for a photo are, 0 to 1; ``None`` where the photo says nothing about it.
+
+        What has a lower score than ``threshold`` is not shown, and does not count.
+        """
 
     @abstractmethod
-    def part(
-        self,
-        predictor: Predictor,
-        samples: Sequence[Sample],
-        *,
-        problems: list[FileDataError],
-        progress: Progress = SILENT,
-        label: str = "judging",
-        threshold: float | None = None,
-    ) -> Part | None:
-        """Judge photos; ``None`` where there are none that can be read. Those that can't are added to ``problems``."""
+    def part(self, predictor: Predictor, samples: Sequence[Sample], judging: Judging) -> Part | None:
+        """Judge photos; ``None`` where they are too few for it, or none of them can be read."""
 
     @abstractmethod
     def sections(self, part: Part, name: str, artifact: Artifact) -> Sections:
@@ -72,7 +87,7 @@ class PhotoExam(Exam):
         return ()
 
     def units(self, artifact: Artifact) -> Mapping[str, float]:
-        """What ``tolerance`` is a share of, by the output's name, where an output has a unit of its own."""
+        """The unit that ``tolerance`` is counted in, by the output's name; 1 for an output that is not named."""
         return {}
 
     def lead(self, artifact: Artifact) -> str:
@@ -111,9 +126,8 @@ class PhotoExam(Exam):
         parts: dict[str, Part] = {}
         threshold: float | None = None
         for name, samples in zip(PARTS, (val, test), strict=True):
-            part = self.part(
-                predictor, samples, problems=problems, progress=progress, label=f"judging {name}", threshold=threshold
-            )
+            judging = Judging(problems=problems, progress=progress, label=f"judging {name}", threshold=threshold)
+            part = self.part(predictor, samples, judging)
             if name == "val":
                 threshold = self.threshold(part)
             if part is not None:
@@ -137,13 +151,10 @@ class PhotoExam(Exam):
     ) -> tuple[Look, ...]:
         """:meth:`quality` of each photo; those that say nothing are left out."""
         looks = []
-        for outputs, sample in judged_outputs(predictor, samples, problems=[], progress=progress, label=label):
-            value = self.quality(outputs, sample, predictor.artifact)
+        for outputs, sample in judged_outputs(predictor, samples, Judging(progress=progress, label=label)):
+            value = self.quality(outputs, sample, predictor.artifact, threshold=predictor.threshold)
             if value is not None:
-                session = sample.session or NO_SESSION
-                looks.append(
-                    Look(photo=sample.image_path.name, session=session, objects=1, score=round(value, 6))
-                )  # fmt: skip
+                looks.append(look_at(sample, value))
         return tuple(looks)
 
     def facts(self, figures: Mapping[str, Any]) -> dict[str, str]:
@@ -154,40 +165,31 @@ class PhotoExam(Exam):
         }
 
 
-def raw_outputs(
-    model: Any, arrays: Sequence[NDArray[Any]], samples: Sequence[Sample], *, batch: int
-) -> Iterator[tuple[Outputs, Sample]]:
-    """What a Keras model gives for each photo, (1, …) by name; ``arrays`` are its inputs, a row a photo."""
-    for start in range(0, len(samples), batch):
-        part = samples[start : start + batch]
-        inputs = [array[start : start + len(part)] for array in arrays]
-        outputs = model.predict_on_batch(inputs[0] if len(inputs) == 1 else inputs)
-        for index, sample in enumerate(part):
-            yield {name: value[index : index + 1] for name, value in outputs.items()}, sample
-
-
-def judged_outputs(
-    predictor: Predictor,
-    samples: Sequence[Sample],
-    *,
-    problems: list[FileDataError],
-    model_ms: list[float] | None = None,
-    progress: Progress = SILENT,
-    label: str = "judging",
-) -> Iterator[tuple[Outputs, Sample]]:
-    """What a finished model gives for each photo, (1, …) by name. Photos that can't be read go to ``problems``."""
-    with progress.bar(label, total=len(samples), unit="photo") as bar:
+def judged_pixels(samples: Sequence[Sample], judging: Judging) -> Iterator[tuple[Pixels, Sample]]:
+    """The pixels of each photo that can be read."""
+    with judging.progress.bar(judging.label, total=len(samples), unit="photo") as bar:
         for sample in samples:
             bar.advance()
             try:
                 pixels = read_pixels(sample)
             except FileDataError as error:
-                problems.append(error)
-                continue
-            outputs = predictor.outputs(predictor.square(pixels)[0])
-            if model_ms is not None:
-                model_ms.append(predictor.model_ms)
-            yield outputs, sample
+                judging.problems.append(error)
+            else:
+                yield pixels, sample
+
+
+def judged_outputs(
+    predictor: Predictor, samples: Sequence[Sample], judging: Judging
+) -> Iterator[tuple[Outputs, Sample]]:
+    """What a finished model gives for each photo that can be read, (1, …) by name."""
+    for pixels, sample in judged_pixels(samples, judging):
+        yield predictor.outputs(predictor.square(pixels)[0]), sample
+
+
+def look_at(sample: Sample, score: float) -> Look:
+    """The look at a photo of a task that asks one thing of it."""
+    session = sample.session or NO_SESSION
+    return Look(photo=sample.image_path.name, session=session, objects=1, score=round(score, 6))
 
 
 def _missing(parts: Mapping[str, Part]) -> list[str]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from thirtyfold.datasets.whole_photo import class_of, plain_tags
-from thirtyfold.errors import FileDataError
-from thirtyfold.model.evaluate import NO_SESSION
 from thirtyfold.model.exams.base import Part
-from thirtyfold.model.exams.photo import PhotoExam, Sections, judged_outputs, raw_outputs
+from thirtyfold.model.exams.photo import Judging, PhotoExam, Sections, judged_outputs, look_at
+from thirtyfold.model.judge import raw_outputs
 from thirtyfold.model.labelling.people import ENOUGH_NEW_PEOPLE
 from thirtyfold.model.metrics.recognition import (
     HALVES,
@@ -25,7 +24,7 @@ from thirtyfold.model.metrics.recognition import (
     verification,
 )
 from thirtyfold.model.report.card import CardWords
-from thirtyfold.model.report.page import Big, Plot, Table
+from thirtyfold.model.report.page import Plot, Table, bigs_of
 from thirtyfold.model.report.plots import roc_png, similarities_png
 from thirtyfold.model.spread import Look
 from thirtyfold.model.validation import Score
@@ -65,8 +64,9 @@ class RecognizeExam(PhotoExam):
         ("rejected", "unknown", ".3f"),
     )
     quality_name = "nearest is own"
+    too_few = "recognition is judged by photos of two people at least, and fewer can be read"
 
-    def quality(self, outputs: Outputs, sample: Sample, artifact: Artifact) -> float | None:
+    def quality(self, outputs: Outputs, sample: Sample, artifact: Artifact, *, threshold: float = 0.0) -> float | None:
         """Nothing: one face alone is nobody."""
         return None
 
@@ -87,17 +87,8 @@ class RecognizeExam(PhotoExam):
                 value = float(verification(pairs, np.ones((1, people)))["auc"][0])
         return Score(value=value, row={"val_auc": value}, text=f"validation AUC {value:.3f}")
 
-    def part(
-        self,
-        predictor: Predictor,
-        samples: Sequence[Sample],
-        *,
-        problems: list[FileDataError],
-        progress: Progress = SILENT,
-        label: str = "judging",
-        threshold: float | None = None,
-    ) -> Part | None:
-        vectors, names = _vectors_of(predictor, samples, problems=problems, progress=progress, label=label)
+    def part(self, predictor: Predictor, samples: Sequence[Sample], judging: Judging) -> Part | None:
+        vectors, names, _ = _faces_of(predictor, samples, judging)
         if len(set(names)) < 2:
             return None
         trained = set(predictor.artifact.classes)
@@ -106,8 +97,7 @@ class RecognizeExam(PhotoExam):
         shown = new if enough else list(range(len(names)))
         whose = NEW if enough else KNOWN
         evidence = evidence_of(vectors[shown], [names[index] for index in shown])
-        if threshold is None:
-            threshold = _threshold(evidence, whose)
+        threshold = _threshold(evidence, whose) if judging.threshold is None else judging.threshold
         figures, intervals = recognition_figures(vectors, names, threshold)
         people = set(names)
         return Part(
@@ -131,14 +121,10 @@ class RecognizeExam(PhotoExam):
         self, predictor: Predictor, samples: Sequence[Sample], *, progress: Progress = SILENT, label: str = "judging"
     ) -> tuple[Look, ...]:
         """For each photo whether, with all the others enrolled, its own person is the nearest."""
-        kept = [sample for sample in samples if person_of(sample) is not None]
-        problems: list[FileDataError] = []
-        vectors, names = _vectors_of(predictor, kept, problems=problems, progress=progress, label=label)
-        broken = {problem.path for problem in problems}
-        readable = [sample for sample in kept if not broken & _paths(sample)]
+        vectors, names, kept = _faces_of(predictor, samples, Judging(progress=progress, label=label))
+        scores = nearest_is_own(vectors, names) if names else np.zeros(0)
         return tuple(
-            Look(photo=sample.image_path.name, session=sample.session or NO_SESSION, objects=1, score=float(score))
-            for sample, score in zip(readable, nearest_is_own(vectors, names), strict=True)
+            look_at(sample, float(score)) for sample, score in zip(kept, scores, strict=True) if not np.isnan(score)
         )
 
     def lead(self, artifact: Artifact) -> str:
@@ -158,15 +144,15 @@ class RecognizeExam(PhotoExam):
         rest = f" The {_LISTED} worst of {len(rates)} are listed." if len(rates) > _LISTED else ""
         trained = figures["people"] - figures["people_not_trained_on"]
         return Sections(
-            bigs=[
-                Big(value=_number(figures, key), title=title, below=_bounds(figures, key))
-                for key, title in (
-                    ("auc", "AUC of pairs"),
-                    ("tar_at_far_1", "TAR at FAR 1 %"),
-                    ("rank1", "rank 1"),
-                    ("rejected", "strangers unknown"),
-                )
-            ],
+            bigs=bigs_of(
+                figures,
+                (
+                    ("auc", "AUC of pairs", ".3f"),
+                    ("tar_at_far_1", "TAR at FAR 1 %", ".3f"),
+                    ("rank1", "rank 1", ".3f"),
+                    ("rejected", "strangers unknown", ".3f"),
+                ),
+            ),
             tables=[
                 Table(
                     title=f"Who is recognized: {name}",
@@ -186,7 +172,7 @@ class RecognizeExam(PhotoExam):
                     title="Are two photos one person?",
                     caption=f"{name}: {int(pairs.same.sum()):,} pairs of one person, {int((~pairs.same).sum()):,} of "
                     "two. Dotted: false-accept rates of 1 % and 0.1 %.",
-                    png=roc_png({"this model": roc_of(pairs)}),
+                    png=roc_png(roc_of(pairs)),
                 ),
                 Plot(
                     name="similarities",
@@ -240,21 +226,17 @@ def person_of(sample: Sample) -> str | None:
     return class_of(sample, plain_tags(sample.tags))
 
 
-def _vectors_of(
-    predictor: Predictor,
-    samples: Sequence[Sample],
-    *,
-    problems: list[FileDataError],
-    progress: Progress,
-    label: str,
-) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-    rows, names = [], []
-    for outputs, sample in judged_outputs(predictor, samples, problems=problems, progress=progress, label=label):
-        name = person_of(sample)
-        if name is not None:
-            rows.append(outputs[EMBEDDING][0].astype(np.float32))
-            names.append(name)
-    return (np.stack(rows) if rows else np.zeros((0, 1), np.float32)), tuple(names)
+def _faces_of(
+    predictor: Predictor, samples: Sequence[Sample], judging: Judging
+) -> tuple[NDArray[np.float32], tuple[str, ...], tuple[Sample, ...]]:
+    """The vectors (photos, D) of the photos that name a person, whose they are, and the photos."""
+    named = [sample for sample in samples if person_of(sample) is not None]
+    rows, kept = [], []
+    for outputs, sample in judged_outputs(predictor, named, judging):
+        rows.append(outputs[EMBEDDING][0].astype(np.float32))
+        kept.append(sample)
+    vectors = np.stack(rows) if rows else np.zeros((0, 1), np.float32)
+    return vectors, tuple(str(person_of(sample)) for sample in kept), tuple(kept)
 
 
 def _threshold(evidence: Evidence, whose: str) -> float:
@@ -262,19 +244,6 @@ def _threshold(evidence: Evidence, whose: str) -> float:
     if len(evidence.different) < ENOUGH_STRANGERS:
         return _USUAL_THRESHOLD
     return decide(evidence, far=DEFAULT_FAR, people=evidence.people, by="run", of_what=f"by {whose}").threshold
-
-
-def _paths(sample: Sample) -> set[Any]:
-    return {sample.image_path, *([sample.record.path] if sample.record else [])}
-
-
-def _number(figures: Mapping[str, Any], key: str) -> str:
-    return "–" if figures[key] is None else f"{figures[key]:.3f}"
-
-
-def _bounds(figures: Mapping[str, Any], key: str) -> str:
-    bounds = figures["intervals"].get(key)
-    return f"{bounds[0]:.3f} to {bounds[1]:.3f}" if bounds else ""
 
 
 EXAM = RecognizeExam()

@@ -11,30 +11,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thirtyfold.datasets.pixel_spacing import MmPerPixel
 from thirtyfold.datasets.pixels import read_pixels
 from thirtyfold.datasets.rasterize import label_map, numbers_of, ring_of
 from thirtyfold.drawing import TRUTH_COLOR, draw_annotations
 from thirtyfold.errors import FileDataError
-from thirtyfold.images import letterbox_placement
 from thirtyfold.model.exams.base import Examined, Part
-from thirtyfold.model.exams.photo import PhotoExam, Sections
-from thirtyfold.model.metrics.intervals import bootstrap_figures
+from thirtyfold.model.exams.photo import Judging, PhotoExam, Sections, judged_pixels
+from thirtyfold.model.judge import placement_of
+from thirtyfold.model.metrics.intervals import bootstrap_figures, weighted_mean
 from thirtyfold.model.metrics.segmentation import (
     RegionFigures,
     dice_of,
     image_figures,
     mean_dice,
-    mean_of,
+    picture_means,
     summary,
 )
 from thirtyfold.model.report.card import CardWords
-from thirtyfold.model.report.page import Big, Gallery, Table
-from thirtyfold.model.report.photo_pages import headline_cell
+from thirtyfold.model.report.page import Gallery, Table, bigs_of, number
 from thirtyfold.model.report.tiles import MOST_TILES, Tile, fitted
 from thirtyfold.predict.artifact import Artifact
-from thirtyfold.predict.decoders import DECODERS, Outputs, Placement
+from thirtyfold.predict.decoders import DECODERS, Outputs
 from thirtyfold.predict.runtime import Predictor
-from thirtyfold.progress import SILENT, Progress
+from thirtyfold.progress import Progress
 from thirtyfold.sample import Annotation, Sample
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class Outlined:
     sample: Sample
     found: tuple[Annotation, ...]
     figures: Mapping[str, RegionFigures]
+    mm_per_pixel: MmPerPixel | None = None
 
 
 class SegmentExam(PhotoExam):
@@ -64,41 +65,32 @@ class SegmentExam(PhotoExam):
         ("mean_iou", "mean IoU", ".3f"),
         ("boundary_f1", "boundary F1", ".3f"),
         ("hausdorff95_px", "Hausdorff 95 (px)", ".1f"),
+        ("hausdorff95_mm", "Hausdorff 95 (mm)", ".2f"),
     )
+    measures_lengths = True
     quality_name = "mean Dice"
     # Probabilities; a pixel flips only where they are this near to a half.
     tolerance = 0.02
 
-    def quality(self, outputs: Outputs, sample: Sample, artifact: Artifact) -> float | None:
-        size_wh = (sample.width, sample.height)
-        scale, offset_xy = letterbox_placement(*size_wh, artifact.size)
-        placement = Placement(size=artifact.size, scale=scale, offset_xy=offset_xy, image_wh=size_wh)
-        found = DECODERS[artifact.decoder].decode(outputs, artifact.classes, 0.0, artifact.decoder_options, placement)
+    def quality(self, outputs: Outputs, sample: Sample, artifact: Artifact, *, threshold: float = 0.0) -> float | None:
+        placement = placement_of(sample, artifact.size)
+        found = DECODERS[artifact.decoder].decode(
+            outputs, artifact.classes, threshold, artifact.decoder_options, placement
+        )
         numbers = numbers_of(artifact.classes)
-        return dice_of(_truth(sample, numbers), label_map(found, numbers, size_wh), len(numbers))
+        return dice_of(_truth(sample, numbers), label_map(found, numbers, placement.image_wh), len(numbers))
 
-    def part(
-        self,
-        predictor: Predictor,
-        samples: Sequence[Sample],
-        *,
-        problems: list[FileDataError],
-        progress: Progress = SILENT,
-        label: str = "judging",
-        threshold: float | None = None,
-    ) -> Part | None:
+    def part(self, predictor: Predictor, samples: Sequence[Sample], judging: Judging) -> Part | None:
         classes = predictor.artifact.classes
-        outlined: list[Outlined] = []
-        with progress.bar(label, total=len(samples), unit="photo") as bar:
-            for sample in samples:
-                bar.advance()
-                try:
-                    pixels = read_pixels(sample)
-                except FileDataError as error:
-                    problems.append(error)
-                    continue
-                found = predictor(pixels, threshold=0.0 if threshold is None else threshold)
-                outlined.append(_outlined(sample, found, classes))
+        outlined = [
+            _outlined(
+                sample,
+                predictor(pixels, threshold=judging.threshold or 0.0),
+                classes,
+                judging.mm_per_pixel.get(sample.image_path.name),
+            )
+            for pixels, sample in judged_pixels(samples, judging)
+        ]
         return part_of(outlined, classes) if outlined else None
 
     def threshold(self, val: Part | None) -> float:
@@ -128,11 +120,7 @@ class SegmentExam(PhotoExam):
         worst = sorted(outlined, key=lambda item: mean_dice(item.figures))
         tiles = [tile for item in worst[:MOST_TILES] if (tile := _tile(item)) is not None]
         return Sections(
-            bigs=[
-                Big(value=cell.partition("\n")[0], title=title, below=cell.partition("\n")[2])
-                for key, title, form in self.headline
-                for cell in [headline_cell(part.figures, key, form)]
-            ],
+            bigs=bigs_of(part.figures, self.headline),
             tables=[*_by_class(part.figures, name), *_by_session(outlined, name)],
             galleries=[Gallery(name="worst", title=f"The worst of {name}, worst first ({len(tiles)})", tiles=tiles)],
             key="Truth is outlined in white; what was found is filled with the colour of its label.",
@@ -168,19 +156,14 @@ class SegmentExam(PhotoExam):
 def part_of(outlined: Sequence[Outlined], classes: Sequence[str]) -> Part:
     """The figures of photos, with intervals over their groups (patients, scans, sessions)."""
     pictures = [item.figures for item in outlined]
-    columns = {
-        "mean_dice": [mean_dice(picture) for picture in pictures],
-        **{
-            name: [_number(mean_of(picture, key)) for picture in pictures]
-            for name, key in (("boundary_f1", "boundary_f1"), ("hausdorff95_px", "hausdorff95_px"))
-        },
-        "mean_iou": [1.0 if (value := mean_of(picture, "iou")) is None else value for picture in pictures],
-    }
-
-    def drawn(weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        return {name: _weighted_mean(weights, np.array(values, np.float64)) for name, values in columns.items()}
-
-    intervals = bootstrap_figures([item.sample.session for item in outlined], drawn)
+    means = [picture_means(picture) for picture in pictures]
+    # ``None`` becomes not a number.
+    columns = {name: np.array([one[name] for one in means], np.float64) for name in means[0]}
+    intervals = bootstrap_figures(
+        [item.sample.session for item in outlined],
+        lambda weights: {name: weighted_mean(weights, values) for name, values in columns.items()},
+        no_shares=("hausdorff95_px", "hausdorff95_mm"),
+    )
     figures: dict[str, Any] = {**summary(pictures, classes), "intervals": intervals.to_dict()}
     return Part(figures=figures, detail=tuple(outlined))
 
@@ -189,26 +172,15 @@ def _truth(sample: Sample, numbers: Mapping[str, int]) -> NDArray[np.uint8]:
     return label_map(sample.annotations or (), numbers, (sample.width, sample.height))
 
 
-def _weighted_mean(weights: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean of each draw (draws,) over the photos that have the figure."""
-    known = ~np.isnan(values)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(weights[:, known] @ values[known] / weights[:, known].sum(axis=1))
-
-
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else value
-
-
 def _by_class(figures: Mapping[str, Any], name: str) -> list[Table]:
     columns = (
         ("photos", "photos", "d"), ("dice", "Dice", ".3f"), ("dice_pixels", "Dice of all pixels", ".3f"),
         ("iou", "IoU", ".3f"), ("boundary_f1", "boundary F1", ".3f"), ("hausdorff95_px", "Hausdorff 95 (px)", ".1f"),
+        *((("hausdorff95_mm", "Hausdorff 95 (mm)", ".2f"),) if "hausdorff95_mm" in figures else ()),
         ("missed", "missed", "d"), ("invented", "invented", "d"), ("agreed_empty", "rightly empty", "d"),
     )  # fmt: skip
     rows = [
-        (label, *("–" if found[key] is None else format(found[key], form) for key, _, form in columns))
-        for label, found in figures["classes"].items()
+        (label, *(number(found[key], form) for key, _, form in columns)) for label, found in figures["classes"].items()
     ]
     note = (
         "Dice and IoU are means over the photos in which truth or prediction has the class. Missed: photos where only "
@@ -257,18 +229,21 @@ def _scaled(shape: Annotation, scale: float) -> Annotation:
     return Annotation(label=shape.label, kind="polygon", points=points)
 
 
-def _outlined(sample: Sample, found: Sequence[Annotation], classes: Sequence[str]) -> Outlined:
+def _outlined(
+    sample: Sample, found: Sequence[Annotation], classes: Sequence[str], mm_per_pixel: MmPerPixel | None = None
+) -> Outlined:
     numbers = numbers_of(classes)
     predicted = label_map(found, numbers, (sample.width, sample.height))
-    return Outlined(
-        sample=sample, found=tuple(found), figures=image_figures(_truth(sample, numbers), predicted, classes)
-    )
+    figures = image_figures(_truth(sample, numbers), predicted, classes, mm_per_pixel=mm_per_pixel)
+    return Outlined(sample=sample, found=tuple(found), figures=figures, mm_per_pixel=mm_per_pixel)
 
 
 def _above(item: Outlined, threshold: float) -> Outlined:
     """The same photo with the pieces of that score or more."""
     kept = [shape for shape in item.found if (shape.score or 0.0) >= threshold]
-    return item if len(kept) == len(item.found) else _outlined(item.sample, kept, list(item.figures))
+    if len(kept) == len(item.found):
+        return item
+    return _outlined(item.sample, kept, list(item.figures), item.mm_per_pixel)
 
 
 def _dice_at(outlined: Sequence[Outlined], threshold: float) -> float:

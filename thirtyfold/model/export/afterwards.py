@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,8 +21,9 @@ from thirtyfold.model.export.keras_file import load_keras
 from thirtyfold.model.export.litert import saved_model
 from thirtyfold.model.export.made import FEWEST_CALIBRATION_PHOTOS, FULL, MAKERS, Made, Source, make_keras, spread
 from thirtyfold.model.export.write import COMPARED_PHOTOS, comparison_dict, disagreements
+from thirtyfold.model.held_out import learned_hashes
 from thirtyfold.model.machine import machine_facts
-from thirtyfold.model.provenance import trained_on
+from thirtyfold.model.provenance import PHOTOS_NAME, file_hash, trained_on
 from thirtyfold.model.state import read_args
 from thirtyfold.model.train import import_tensorflow
 from thirtyfold.predict.artifact import MAX_FORM_BYTES, Artifact, read_card, read_form, read_plain, write_artifact
@@ -36,7 +37,7 @@ from thirtyfold.workspace import Dataset
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportResult:
-    """``figures`` against Keras are over ``photos`` validation photos; with none of them over noise."""
+    """``figures`` say how far the form is from Keras on ``photos`` validation photos; if that is 0, on noise."""
 
     path: Path
     form: str
@@ -69,8 +70,8 @@ class ExportResult:
         if figures.quality is not None:
             facts[f"val {figures.quality_name}"] = f"{figures.quality:.3f}"
         facts["time"] = f"{figures.ms:.1f} ms a frame on this machine"
-        for problem in self.problems:
-            facts["mind"] = problem
+        if self.problems:
+            facts["mind"] = "; ".join(self.problems)
         return facts
 
 
@@ -125,7 +126,7 @@ def export_run(
         else:
             files.write_bytes(path, made.data)
     if out is None and file != SAVED_MODEL:
-        write_artifact(run_dir, _with_form(card, file, made, comparison))
+        write_artifact(run_dir, _with_form(card, file, {KERAS: theirs, file: made}, comparison))
     return ExportResult(
         path=path,
         form=to,
@@ -171,19 +172,26 @@ def _check_shapes(model: Any, card: Artifact, name: str) -> None:
 
 
 def _photos(run_dir: Path, dataset: Path | None, progress: Progress) -> _Photos:
-    """The run's photos, if its dataset is still there."""
+    """The run's photos, if its dataset is still there; it may have been split anew since."""
     try:
         options = read_args(run_dir)
         root = dataset or trained_on(run_dir)
         if root is None:
             return _Photos()
         data = gather(Dataset(root), options, SILENT)
+        learned = learned_hashes(run_dir, parts=("train",)) if (run_dir / PHOTOS_NAME).is_file() else set()
     except ThirtyfoldError as error:
         if dataset is not None:
             raise
         progress.say(f"without the photos it was trained on ({error})")
         return _Photos()
-    return _Photos(val=data.val, train=data.train)
+    unseen = [photo for photo in data.val if file_hash(photo.image_path) not in learned]
+    if len(unseen) < len(data.val):
+        progress.say(
+            f"{root}: was split anew; {len(data.val) - len(unseen)} of its {len(data.val)} validation photos were "
+            "trained on, and are left out"
+        )
+    return _Photos(val=unseen, train=data.train)
 
 
 def _int8_kind(run_dir: Path) -> str:
@@ -226,12 +234,14 @@ def _place_folder(saved: Path, path: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _with_form(card: Artifact, file: str, made: Made, comparison: Comparison) -> Artifact:
-    figures = dict(card.metrics.get("forms") or comparison_dict(comparison, {}, part="val"))
-    described = {"bytes": len(made.data), **comparison.figures[file].to_dict()}
-    figures["files"] = {**figures.get("files", {}), file: described}
+def _with_form(card: Artifact, file: str, made: Mapping[str, Made], comparison: Comparison) -> Artifact:
+    """``card`` with a form that was made later; what was measured in training stays as it is."""
+    now = comparison_dict(comparison, made, part="val")
+    # A run of an older version has no figures of its forms.
+    before = card.metrics.get("forms") or {**now, "files": {}}
+    figures = {**before, "files": {**before.get("files", {}), file: now["files"][file]}}
     return replace(
-        card, forms={**card.forms, file: made.form_file}, metrics={**card.metrics, "forms": figures}
+        card, forms={**card.forms, file: made[file].form_file}, metrics={**card.metrics, "forms": figures}
     )  # fmt: skip
 
 

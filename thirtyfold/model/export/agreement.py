@@ -13,8 +13,8 @@ import numpy as np
 from thirtyfold.datasets.pixels import read_pixels
 from thirtyfold.errors import FileDataError
 from thirtyfold.images import letterbox
-from thirtyfold.model.evaluate import Judged, best_threshold, measure
 from thirtyfold.model.judge import LOWEST_SCORE
+from thirtyfold.model.metrics.detection import Judged, best_threshold, measure
 from thirtyfold.predict.artifact import Artifact
 from thirtyfold.predict.decoders import DECODERS, Array, Placement
 from thirtyfold.predict.forms import KERAS, LITERT, LITERT_INT8

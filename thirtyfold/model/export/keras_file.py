@@ -66,9 +66,12 @@ def load_keras(data: bytes, name: str) -> Any:
     from thirtyfold.model import backbones, detect, margin_loss  # noqa: F401
 
     config, weights = _parts(data, name)
-    described = _without_training(config)
-    _check(described, name)
-    _check_links(weights, name)
+    try:
+        described = _without_training(config)
+        _check(described, name)
+    except RecursionError as error:
+        raise ModelError(f"{name}: its description is nested deeper than that of any model of ours") from error
+    _check_weights(weights, name)
     try:
         with quiet(), scratch_folder() as folder:
             # From the bytes that were checked, not from the file, which may have changed since.
@@ -136,14 +139,16 @@ def _is_known(part: dict[str, Any]) -> bool:
     kind, module, registered = part["class_name"], part.get("module"), part.get("registered_name")
     if isinstance(registered, str) and registered.startswith(_PACKAGE):
         return registered == f"{_PACKAGE}{kind}" and registered in keras.saving.get_custom_objects()
+    if not isinstance(kind, str):
+        return False
     if kind == "__keras_tensor__":
         return module is None and registered is None
     from_keras = isinstance(module, str) and (module == "keras" or module.startswith("keras."))
     return from_keras and kind in _LAYERS | _OTHERS and registered in (None, kind)
 
 
-def _check_links(weights: bytes, name: str) -> None:
-    """HDF5 can point into other files of this machine; weights have no reason to."""
+def _check_weights(weights: bytes, name: str) -> None:
+    """HDF5 can point into other files of this machine, and claim arrays of any size; weights have no reason to."""
     import h5py
 
     def look(group: Any) -> None:
@@ -154,8 +159,12 @@ def _check_links(weights: bytes, name: str) -> None:
             item = group[key]
             if isinstance(item, h5py.Group):
                 look(item)
+            elif not isinstance(item, h5py.Dataset):
+                raise ModelError(f"{name}: its weights hold something else than numbers ({key}); train again")
             elif item.external or item.is_virtual:
                 raise ModelError(f"{name}: its weights lie in another file ({key}); copy it again or train again")
+            elif item.nbytes > len(weights):
+                raise ModelError(f"{name}: its weights unpack to more than the file holds ({key}); train again")
 
     try:
         with h5py.File(io.BytesIO(weights), "r") as file:

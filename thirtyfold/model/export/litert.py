@@ -44,12 +44,6 @@ def saved_model(model: Any, size: int) -> Iterator[Path]:
         yield folder / "saved"
 
 
-def to_tflite(model: Any, size: int) -> bytes:
-    """The float32 form of a Keras model."""
-    with saved_model(model, size) as saved:
-        return to_float32(saved)
-
-
 def to_float32(saved: Path) -> bytes:
     with quiet():
         return bytes(_converter(saved).convert())

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class OutputFigures:
     """One form against Keras: the largest and the mean difference of any number of any output.
 
-    In its own unit, or that of :meth:`PhotoExam.units`.
+    Differences are counted in the units of :meth:`PhotoExam.units`.
     """
 
     ms: float

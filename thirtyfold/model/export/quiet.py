@@ -1,4 +1,4 @@
-"""Converters: held back in what they say, and in where they fail."""
+"""Converters run without their chatter, and a full disk reported as such."""
 
 from __future__ import annotations
 

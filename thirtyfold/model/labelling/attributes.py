@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from thirtyfold.datasets.attributes import attach, read_attributes
-from thirtyfold.datasets.split import natural_key
+from thirtyfold.datasets.listing import natural_key
 from thirtyfold.datasets.whole_photo import FEW_PHOTOS, head_and_value, tag_of
 from thirtyfold.errors import DataError
 from thirtyfold.model.options import TrainOptions

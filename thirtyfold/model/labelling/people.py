@@ -26,7 +26,7 @@ from thirtyfold.model.options import WHOLE_PHOTOS, TrainOptions
 from thirtyfold.predict.chain import MARGIN_SHARE, crop
 from thirtyfold.predict.detectors import find_model, open_detector
 from thirtyfold.progress import SILENT, Progress
-from thirtyfold.sample import Annotation, BoxXyxy, Record, Sample
+from thirtyfold.sample import Annotation, BoxXyxy, Record, Sample, box_area
 from thirtyfold.workspace import Dataset
 
 if TYPE_CHECKING:
@@ -151,17 +151,11 @@ def _encoded(pixels: Pixels, box_xyxy: BoxXyxy | None) -> bytes:
 
 def _drawn_box(sample: Sample) -> BoxXyxy | None:
     """The largest box that a person has drawn."""
-    return _largest([shape for shape in sample.annotations or () if _area(shape) > 0])
+    return _largest([shape for shape in sample.annotations or () if box_area(shape.box_xyxy) > 0])
 
 
 def _largest(shapes: Sequence[Annotation]) -> BoxXyxy | None:
-    largest = max(shapes, key=_area, default=None)
-    return None if largest is None else largest.box_xyxy
-
-
-def _area(shape: Annotation) -> float:
-    left, top, right, bottom = shape.box_xyxy
-    return (right - left) * (bottom - top)
+    return max((shape.box_xyxy for shape in shapes), key=box_area, default=None)
 
 
 def _key(sample: Sample, drawn: BoxXyxy | None, finder: str) -> str:

@@ -7,7 +7,7 @@ there are and how sure it is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from thirtyfold.datasets.stratify import quantile_bins
 from thirtyfold.model.metrics.classification import class_figures, drawn_figures
-from thirtyfold.model.metrics.intervals import FEWEST_GROUPS, LEVEL, bootstrap_figures
+from thirtyfold.model.metrics.intervals import FEWEST_GROUPS, LEVEL, bootstrap_figures, weighted_mean
 from thirtyfold.predict.attribute_heads import YEARS, Head
 
 if TYPE_CHECKING:
@@ -87,7 +87,9 @@ def _class_figures(
     one: HeadAnswers, probabilities: NDArray[np.float32], known: NDArray[np.intp], sessions: Sequence[str | None]
 ) -> dict[str, Any]:
     truths = one.truths[known].astype(np.int64)
-    intervals = bootstrap_figures(sessions, lambda weights: drawn_figures(weights, truths, probabilities))
+    intervals = bootstrap_figures(
+        sessions, lambda weights: drawn_figures(weights, truths, probabilities), no_shares=("log_loss",)
+    )
     most = np.bincount(truths, minlength=len(one.head.classes)).max()
     return {
         **class_figures(truths, probabilities, one.head.classes),
@@ -116,8 +118,9 @@ def _number_figures(
     for name, members in groups_of(one):
         chosen = members[known]
         its = bootstrap_figures(
-            [session for session, is_in in zip(sessions, chosen, strict=True) if is_in],
+            _sessions_in(chosen, sessions),
             lambda weights, chosen=chosen: _means(weights, {"mae": parts["mae"][chosen]}),  # type: ignore[misc]
+            no_shares=("mae",),
         )
         by_value.append(
             {
@@ -128,7 +131,7 @@ def _number_figures(
                 "interval": _bounds(its.bounds.get("mae")),
             }
         )
-    intervals = bootstrap_figures(sessions, lambda weights: _means(weights, parts))
+    intervals = bootstrap_figures(sessions, lambda weights: _means(weights, parts), no_shares=("mae", "bias"))
     return {**figures, "by_value": by_value, "intervals": intervals.to_dict()}
 
 
@@ -164,49 +167,10 @@ def group_figures(by: HeadAnswers, of: HeadAnswers, sessions: Sequence[str | Non
     number (Bonferroni), so that of many groups none differs by chance. ``said`` is a sentence about it, ``verdict``
     ``differ``, ``alike`` (no difference could be shown) or ``too few``.
     """
-    rows, large = [], []
-    for name, members in groups_of(by):
-        chosen = members & of.known
-        count = int(chosen.sum())
-        if not count:
-            continue
-        values = of.scored[chosen]
-        its_sessions = [session for session, is_in in zip(sessions, chosen, strict=True) if is_in]
-        bounds = bootstrap_figures(its_sessions, lambda weights, values=values: _means(weights, {"figure": values}))  # type: ignore[misc]
-        row = {
-            "group": name,
-            "photos": count,
-            "figure": round(float(values.mean()), 6),
-            "interval": _bounds(bounds.bounds.get("figure")),
-        }
-        if not of.head.classes:
-            row["bias"] = round(float(of.errors[chosen].mean()), 6)
-        rows.append(row)
-        known_sessions = {session for session in its_sessions if session is not None}
-        if count >= SMALLEST_GROUP and (not known_sessions or len(known_sessions) >= FEWEST_GROUPS):
-            large.append((name, chosen))
-    what = f"{of.head.name} {figure_name(of.head)}"
-    compared = _compared(of, large, sessions)
-    if compared is None:
-        verdict, said = (
-            "too few",
-            (
-                f"too few photos to say whether {what} differs by {by.head.name}: {_counts(rows)}; two groups of "
-                f"{SMALLEST_GROUP} photos from {FEWEST_GROUPS} sessions are the least"
-            ),
-        )
-    elif clear := [one for one in compared if one.low > 0 or one.high < 0]:
-        worst = max(clear, key=lambda one: abs(one.inside - one.outside))
-        verdict, said = "differ", f"{what} differs clearly by {by.head.name}: {worst.said(of.head)}"
-    else:
-        few = [row for row in rows if row["group"] not in {name for name, _ in large}]
-        verdict, said = (
-            "alike",
-            (
-                f"no clear difference of {what} by {by.head.name}, which is no proof that there is none"
-                + (f"; too few photos to say anything of {_counts(few)}" if few else "")
-            ),
-        )
+    groups = [(name, members & of.known) for name, members in groups_of(by) if (members & of.known).any()]
+    rows = [_group_row(of, name, chosen, sessions) for name, chosen in groups]
+    large = [(name, chosen) for name, chosen in groups if _is_large(chosen, sessions)]
+    verdict, said = _said_of_groups(by, of, rows, _compared(of, large, sessions), {name for name, _ in large})
     return {
         "by": by.head.name,
         "of": of.head.name,
@@ -216,6 +180,54 @@ def group_figures(by: HeadAnswers, of: HeadAnswers, sessions: Sequence[str | Non
         "verdict": verdict,
         "said": said,
     }
+
+
+def _group_row(of: HeadAnswers, name: str, chosen: NDArray[np.bool_], sessions: Sequence[str | None]) -> dict[str, Any]:
+    """The figure of ``of`` over the photos ``chosen`` (photos,)."""
+    values = of.scored[chosen]
+    intervals = bootstrap_figures(
+        _sessions_in(chosen, sessions),
+        lambda weights: {"figure": weighted_mean(weights, values)},
+        no_shares=() if of.head.classes else ("figure",),
+    )
+    row = {
+        "group": name,
+        "photos": int(chosen.sum()),
+        "figure": round(float(values.mean()), 6),
+        "interval": _bounds(intervals.bounds.get("figure")),
+    }
+    return row if of.head.classes else {**row, "bias": round(float(of.errors[chosen].mean()), 6)}
+
+
+def _is_large(chosen: NDArray[np.bool_], sessions: Sequence[str | None]) -> bool:
+    known = {session for session in _sessions_in(chosen, sessions) if session is not None}
+    return int(chosen.sum()) >= SMALLEST_GROUP and (not known or len(known) >= FEWEST_GROUPS)
+
+
+def _sessions_in(chosen: NDArray[np.bool_], sessions: Sequence[str | None]) -> list[str | None]:
+    return [session for session, is_in in zip(sessions, chosen, strict=True) if is_in]
+
+
+def _said_of_groups(
+    by: HeadAnswers,
+    of: HeadAnswers,
+    rows: Sequence[Mapping[str, Any]],
+    compared: Sequence[_Compared] | None,
+    large: Collection[str],
+) -> tuple[str, str]:
+    """The verdict, and a sentence about it."""
+    what = f"{of.head.name} {figure_name(of.head)}"
+    if compared is None:
+        return "too few", (
+            f"too few photos to say whether {what} differs by {by.head.name}: {_counts(rows)}; two groups of "
+            f"{SMALLEST_GROUP} photos from {FEWEST_GROUPS} sessions are the least"
+        )
+    if clear := [one for one in compared if one.low > 0 or one.high < 0]:
+        worst = max(clear, key=lambda one: abs(one.inside - one.outside))
+        return "differ", f"{what} differs clearly by {by.head.name}: {worst.said(of.head)}"
+    few = [row for row in rows if row["group"] not in large]
+    said = f"no clear difference of {what} by {by.head.name}, which is no proof that there is none"
+    return "alike", said + (f"; too few photos to say anything of {_counts(few)}" if few else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,13 +263,16 @@ def _compared(
 
     def differences(weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         return {
-            name: _mean(weights[:, its], values[its]) - _mean(weights[:, ~its], values[~its])
+            name: weighted_mean(weights[:, its], values[its]) - weighted_mean(weights[:, ~its], values[~its])
             for (name, _), its in zip(groups, inside, strict=True)
         }
 
     tests = 1 if len(groups) == 2 else len(groups)
     intervals = bootstrap_figures(
-        [sessions[int(index)] for index in chosen], differences, level=1 - (1 - LEVEL) / tests
+        [sessions[int(index)] for index in chosen],
+        differences,
+        level=1 - (1 - LEVEL) / tests,
+        no_shares=[name for name, _ in groups],
     )
     return [
         _Compared(
@@ -273,13 +288,7 @@ def _compared(
 
 
 def _means(weights: NDArray[np.float64], values: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
-    return {name: _mean(weights, its) for name, its in values.items()}
-
-
-def _mean(weights: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(draws,) of ``weights`` (draws, photos); not a number for a draw without any of the photos."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(weights @ values / weights.sum(axis=1))
+    return {name: weighted_mean(weights, its) for name, its in values.items()}
 
 
 def _bounds(pair: tuple[float, float] | None) -> list[float] | None:

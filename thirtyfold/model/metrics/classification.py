@@ -26,25 +26,20 @@ def class_figures(
     truths: NDArray[np.int64], probabilities: NDArray[np.float32], classes: Sequence[str]
 ) -> dict[str, Any]:
     """Plain values for ``model.json``; ``report`` is scikit-learn's ``classification_report`` by class."""
-    from sklearn.metrics import balanced_accuracy_score, classification_report, confusion_matrix
+    import numpy as np
+    from sklearn.metrics import classification_report, confusion_matrix
 
     answers = probabilities.argmax(axis=1)
     numbers = list(range(len(classes)))
     report = classification_report(
         truths, answers, labels=numbers, target_names=list(classes), output_dict=True, zero_division=0
     )
-    right = answers == truths
-    figures: dict[str, Any] = {
+    calibration = reliability(probabilities.max(axis=1).astype("float64"), answers == truths)
+    # Every photo once.
+    means = drawn_figures(np.ones((1, len(truths))), truths, probabilities)
+    return {
         "photos": len(truths),
-        "accuracy": round(float(right.mean()), 6),
-        "balanced_accuracy": round(float(_quietly(balanced_accuracy_score, truths, answers)), 6),
-        "macro_f1": round(float(_macro_f1(truths, answers)), 6),
-    }
-    if len(classes) > TOP:
-        figures["top5_accuracy"] = round(float(in_top(truths, probabilities).mean()), 6)
-    calibration = reliability(probabilities.max(axis=1).astype("float64"), right)
-    return figures | {
-        "log_loss": round(float(losses(truths, probabilities).mean()), 6),
+        **{name: round(float(values[0]), 6) for name, values in means.items()},
         "calibration_error": None if calibration.error is None else round(calibration.error, 6),
         "report": {str(name): _plain(row) for name, row in report.items()},
         "confusion": {
@@ -90,15 +85,15 @@ def drawn_figures(
         "log_loss": weights @ losses(truths, probabilities) / photos,
     }
     if count > TOP:
-        drawn["top5_accuracy"] = weights @ in_top(truths, probabilities) / photos
+        drawn["top5_accuracy"] = weights @ _in_top(truths, probabilities) / photos
     return drawn
 
 
-def in_top(truths: NDArray[np.int64], probabilities: NDArray[np.float32], *, top: int = TOP) -> NDArray[np.float64]:
-    """1 for each photo whose class is among the ``top`` most probable, else 0."""
+def _in_top(truths: NDArray[np.int64], probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
+    """1 for each photo whose class is among the five most probable, else 0."""
     import numpy as np
 
-    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP]
     return np.asarray((best == truths[:, None]).any(axis=1), np.float64)
 
 
@@ -120,21 +115,6 @@ def confusions(figures: Mapping[str, Any], most: int) -> list[tuple[str, str, in
         if truth != answer and count
     ]
     return sorted(found, key=lambda item: -item[2])[:most]
-
-
-def _macro_f1(truths: NDArray[np.int64], answers: NDArray[np.int64]) -> float:
-    from sklearn.metrics import f1_score
-
-    return float(f1_score(truths, answers, average="macro", zero_division=0))
-
-
-def _quietly(score: Any, truths: NDArray[np.int64], answers: NDArray[np.int64]) -> float:
-    """scikit-learn warns of answers that are no photo's truth, which says nothing to a person."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true")
-        return float(score(truths, answers))
 
 
 def _mean_of_known(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,14 +15,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from thirtyfold.model.evaluate import Judged
+from thirtyfold.model.metrics.detection import Judged
 from thirtyfold.sample import Annotation
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-MOST_BOXES = 100
 RECALL_POINTS = 101
 _AREAS = ("all", "small", "medium", "large")
 _IOUS = 10  # 0.50, 0.55, ... 0.95

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from thirtyfold.model.evaluate import FOUND_IOU, Judged
+from thirtyfold.model.metrics.detection import FOUND_IOU, Judged
 from thirtyfold.predict.matching import match
 
 BACKGROUND = "background"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from thirtyfold.model.evaluate import Judged
+from thirtyfold.model.metrics.detection import Judged
 from thirtyfold.predict.decoders import NMS_IOU
 from thirtyfold.predict.matching import iou
 from thirtyfold.sample import Annotation

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from thirtyfold.model.evaluate import Judged, by_session, measure, tally
 from thirtyfold.model.metrics.coco import CocoFigures, coco_figures, mean_summary
 from thirtyfold.model.metrics.confusion import BACKGROUND, confusion
+from thirtyfold.model.metrics.detection import Judged, by_session, measure, tally
 from thirtyfold.model.metrics.intervals import bootstrap
 from thirtyfold.model.metrics.labels import ANY, as_any, labels_in, only
 from thirtyfold.model.metrics.reliability import Reliability, reliability

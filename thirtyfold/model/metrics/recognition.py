@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from thirtyfold.model.metrics.intervals import DRAWS, FEWEST_GROUPS, LEVEL, Intervals
+from thirtyfold.model.metrics.intervals import (
+    FEWEST_GROUPS,
+    Intervals,
+    bounds_of,
+    draws_within,
+    few_note,
+    group_counts,
+    weighted_mean,
+)
 from thirtyfold.predict.recognizer_threshold import templates
 
 if TYPE_CHECKING:
@@ -28,10 +36,8 @@ HALVES = 20
 STRANGERS = 0.2
 _TRIALS = ("rank1", "named", "misnamed", "rejected")
 _SEED = 30
-_FEW_PEOPLE = 10
 # Draws × pairs beyond which there are fewer draws, and pairs beyond which only some are looked at.
 _MOST_WORK = 400_000_000
-_FEWEST_DRAWS = 200
 _MOST_PAIRS = 400_000
 
 
@@ -55,8 +61,7 @@ class Roc:
 
 def pairs_of(vectors: Vectors, names: Sequence[str]) -> Pairs:
     """Any two photos; of very many, some of the pairs of different people, always the same."""
-    people = sorted(set(names))
-    of = np.array([people.index(name) for name in names], np.int64)
+    of = _numbered(names)[1]
     first, second = np.triu_indices(len(names), k=1)
     if len(first) > _MOST_PAIRS:
         same = of[first] == of[second]
@@ -118,8 +123,7 @@ def identification(
     the same. ``threshold_of`` says the cosine of a gallery, from the enrolled vectors and whose they are.
     """
     random = np.random.default_rng(_SEED)
-    people = sorted(set(names))
-    of = np.array([people.index(name) for name in names], np.int64)
+    people, of = _numbered(names)
     sizes = np.bincount(of, minlength=len(people))
     count = left_out or max(1, round(STRANGERS * len(people)))
     sums = {kind: np.zeros(len(names)) for kind in _TRIALS}
@@ -150,16 +154,19 @@ def identification(
 
 
 def nearest_is_own(vectors: Vectors, names: Sequence[str]) -> NDArray[np.float64]:
-    """For each photo 1 if, with all others enrolled, the nearest person is its own, else 0; (photos,)."""
-    people, own = templates(vectors, names)
-    of = np.array([people.index(name) for name in names], np.int64)
+    """For each photo 1 if, with all others enrolled, the nearest person is its own, else 0; (photos,).
+
+    Not a number for the only photo of a person, who is not enrolled then.
+    """
+    of = _numbered(names)[1]
+    _, own = templates(vectors, names)
     cosines = vectors @ own.T
     for row in range(len(names)):
         others = [other for other in range(len(names)) if other != row and of[other] == of[row]]
         total = vectors[others].sum(axis=0)
         cosines[row, of[row]] = float(vectors[row] @ total / max(float(np.linalg.norm(total)), 1e-9)) if others else -2
-    own_is_nearest: NDArray[np.float64] = (cosines.argmax(axis=1) == of).astype(np.float64)
-    return own_is_nearest
+    is_own = (cosines.argmax(axis=1) == of).astype(np.float64)
+    return np.where(np.bincount(of)[of] > 1, is_own, np.nan)
 
 
 def recognition_figures(
@@ -171,12 +178,14 @@ def recognition_figures(
     """
     pairs = pairs_of(vectors, names)
     trials = identification(vectors, names, lambda enrolled, whose: threshold)
-    people = sorted(set(names))
-    of = np.array([people.index(name) for name in names], np.int64)
+    people, of = _numbered(names)
 
     def figures_of(counts: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         weights = counts[:, of]
-        return {**verification(pairs, counts), **{kind: _mean(weights, getattr(trials, kind)) for kind in _TRIALS}}
+        return {
+            **verification(pairs, counts),
+            **{kind: weighted_mean(weights, getattr(trials, kind)) for kind in _TRIALS},
+        }
 
     all_once = figures_of(np.ones((1, len(people))))
     figures = {name: None if np.isnan(values[0]) else round(float(values[0]), 6) for name, values in all_once.items()}
@@ -187,17 +196,22 @@ def recognition_figures(
     if len(people) < FEWEST_GROUPS:
         note = f"{len(people)} people are too few for an interval"
         return figures, Intervals(bounds={}, by="nothing", groups=len(people), draws=0, note=note)
-    draws = max(_FEWEST_DRAWS, min(DRAWS, _MOST_WORK // max(len(pairs.cosines), 1)))
-    drawn = np.random.default_rng(_SEED).multinomial(len(people), [1 / len(people)] * len(people), size=draws)
-    bounds = {}
-    for name, values in figures_of(drawn.astype(np.float64)).items():
-        known = values[~np.isnan(values)]
-        if len(known) and figures[name] is not None:
-            low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-            bounds[name] = (float(low), float(high))
-    few = f"only {len(people)} people, so the intervals are rough, and rather too narrow"
-    note = few if len(people) < _FEW_PEOPLE else ""
+    draws = draws_within(_MOST_WORK, len(pairs.cosines))
+    drawn = figures_of(group_counts(len(people), draws))
+    bounds = {
+        name: pair
+        for name, values in drawn.items()
+        if figures[name] is not None and (pair := bounds_of(values, len(people))) is not None
+    }
+    note = few_note(len(people), "people")
     return figures, Intervals(bounds=bounds, by="people", groups=len(people), draws=draws, note=note)
+
+
+def _numbered(names: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
+    """The people, sorted as :func:`templates` has them, and the number of each photo's (photos,)."""
+    people = sorted(set(names))
+    number = {name: place for place, name in enumerate(people)}
+    return people, np.array([number[name] for name in names], np.int64)
 
 
 def _rates(pairs: Pairs, counts: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -262,16 +276,6 @@ def _nearest(
     cosines = vectors[probes] @ directions.T
     best = cosines.argmax(axis=1)
     return people[best], cosines[np.arange(len(probes)), best].astype(np.float64)
-
-
-def _mean(weights: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The weighted mean (draws,) of the values (photos,) that there are."""
-    known = ~np.isnan(values)
-    if not known.any():
-        return np.full(len(weights), np.nan)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean: NDArray[np.float64] = (weights[:, known] @ values[known]) / weights[:, known].sum(axis=1)
-    return mean
 
 
 def rates_by_person(trials: Trials, names: Sequence[str]) -> Mapping[str, tuple[float, float]]:

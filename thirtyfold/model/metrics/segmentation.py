@@ -1,7 +1,7 @@
 """How well a predicted region covers the true one: Dice, IoU, boundary F1, Hausdorff distance. Pure.
 
 Where neither truth nor prediction has a class in a picture, Dice and IoU are 1 by convention and the picture is counted
-apart (``agreed_empty``); the distances are not defined there, and none where only one of the two has it.
+apart (``agreed_empty``); the distances are not defined there, nor where only one of the two has it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thirtyfold.datasets.pixel_spacing import MmPerPixel
 from thirtyfold.datasets.rasterize import VOID
 
 if TYPE_CHECKING:
@@ -19,16 +20,18 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
     LabelMap = NDArray[np.uint8]
+    Distances = NDArray[np.float64]
 
 # Csurka et al. (2013) take 0.75 % of the diagonal.
 TOLERANCE_SHARE = 0.0075
 PERCENTILE = 95
+_MEANS = ("mean_dice", "mean_iou", "boundary_f1", "hausdorff95_px", "hausdorff95_mm")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionFigures:
-    """One class in one picture. ``boundary_f1`` is ``None`` where there is no boundary at all, ``hausdorff95_px``
-    where truth or prediction is empty.
+    """One class in one picture. ``boundary_f1`` is ``None`` where there is no boundary at all, the distances
+    where truth or prediction is empty, and ``hausdorff95_mm`` where nobody knows how large a pixel is.
     """
 
     truth_px: int
@@ -36,6 +39,7 @@ class RegionFigures:
     shared_px: int
     boundary_f1: float | None
     hausdorff95_px: float | None
+    hausdorff95_mm: float | None = None
 
     @property
     def dice(self) -> float:
@@ -56,31 +60,38 @@ class RegionFigures:
 
 
 def image_figures(
-    truth: LabelMap, predicted: LabelMap, classes: Sequence[str], *, tolerance_px: float | None = None
+    truth: LabelMap, predicted: LabelMap, classes: Sequence[str], *, mm_per_pixel: MmPerPixel | None = None
 ) -> dict[str, RegionFigures]:
     """The figures of each class in one picture; maps are (height, width), class numbers from 1 on.
 
-    Void pixels of the truth count for nothing. ``tolerance_px`` is that of the boundary F1, 0.75 % of the diagonal
-    where it is not given.
+    Void pixels of the truth count for nothing.
     """
     counted = truth != VOID
     return {
-        label: region_figures((truth == number), (predicted == number) & counted, tolerance_px=tolerance_px)
+        label: region_figures(truth == number, (predicted == number) & counted, mm_per_pixel=mm_per_pixel)
         for number, label in enumerate(classes, start=1)
     }
 
 
-def region_figures(truth: Mask, predicted: Mask, *, tolerance_px: float | None = None) -> RegionFigures:
-    """The figures of one region, masks (height, width)."""
+def region_figures(
+    truth: Mask, predicted: Mask, *, tolerance_px: float | None = None, mm_per_pixel: MmPerPixel | None = None
+) -> RegionFigures:
+    """The figures of one region, masks (height, width).
+
+    ``tolerance_px`` is that of the boundary F1, 0.75 % of the diagonal where it is not given.
+    """
     if tolerance_px is None:
         tolerance_px = TOLERANCE_SHARE * float(np.hypot(*truth.shape))
-    to_truth, to_predicted = _boundary_distances(truth, predicted)
+    distances = _boundary_distances(truth, predicted)
+    distances_mm = None if mm_per_pixel is None else _boundary_distances(truth, predicted, mm_per_pixel)
+    empty = not truth.any() and not predicted.any()
     return RegionFigures(
         truth_px=int(truth.sum()),
         predicted_px=int(predicted.sum()),
         shared_px=int((truth & predicted).sum()),
-        boundary_f1=_boundary_f1(to_truth, to_predicted, tolerance_px),
-        hausdorff95_px=_hausdorff(to_truth, to_predicted),
+        boundary_f1=None if empty else 0.0 if distances is None else _boundary_f1(*distances, tolerance_px),
+        hausdorff95_px=None if distances is None else _hausdorff(*distances),
+        hausdorff95_mm=None if distances_mm is None else _hausdorff(*distances_mm),
     )
 
 
@@ -102,34 +113,40 @@ def mean_dice(figures: Mapping[str, RegionFigures]) -> float:
     return sum(found) / len(found) if found else 1.0
 
 
-def mean_of(figures: Mapping[str, RegionFigures], name: str) -> float | None:
-    """As :func:`mean_dice`, of any figure of :class:`RegionFigures`; ``None`` where no class has it."""
-    values = [getattr(region, name) for region in figures.values() if not region.agreed_empty]
-    known = [float(value) for value in values if value is not None]
-    return sum(known) / len(known) if known else None
+def picture_means(figures: Mapping[str, RegionFigures]) -> dict[str, float | None]:
+    """Of one picture, the mean of each figure over the classes that truth or prediction has there.
+
+    Where there are none, ``mean_dice`` and ``mean_iou`` are 1; the others are ``None`` where no class has them.
+    """
+    there = [region for region in figures.values() if not region.agreed_empty]
+    return {
+        "mean_dice": mean_dice(figures),
+        "mean_iou": _mean([region.iou for region in there]) if there else 1.0,
+        "boundary_f1": _mean([region.boundary_f1 for region in there]),
+        "hausdorff95_px": _mean([region.hausdorff95_px for region in there]),
+        "hausdorff95_mm": _mean([region.hausdorff95_mm for region in there]),
+    }
 
 
-def summary(
-    pictures: Sequence[Mapping[str, RegionFigures]], classes: Sequence[str], *, mm_per_pixel: float | None = None
-) -> dict[str, Any]:
+def summary(pictures: Sequence[Mapping[str, RegionFigures]], classes: Sequence[str]) -> dict[str, Any]:
     """The figures of many pictures: over all of them, and each class by itself.
 
-    ``mean_dice`` is the mean over the pictures of :func:`mean_dice`. Of a class, ``dice`` is the mean over the pictures
-    in which truth or prediction has it; ``dice_pixels`` takes all their pixels as one picture's. ``missed`` counts
-    pictures where only the truth has it, ``invented`` those where only the prediction has.
+    Over all, each figure is the mean over the pictures that have it of :func:`picture_means`. Of a class, ``dice`` is
+    the mean over the pictures in which truth or prediction has it; ``dice_pixels`` takes all their pixels as one
+    picture's. ``missed`` counts pictures where only the truth has it, ``invented`` those where only the prediction has.
+    ``hausdorff95_mm`` is there if any picture has it.
     """
-    figures: dict[str, Any] = {
+    means = [picture_means(picture) for picture in pictures]
+    found: dict[str, Any] = {
         "photos": len(pictures),
-        "mean_dice": _rounded(_mean([mean_dice(picture) for picture in pictures])),
-        "mean_iou": _rounded(_mean([_or_one(mean_of(picture, "iou")) for picture in pictures])),
-        "boundary_f1": _rounded(_mean([mean_of(picture, "boundary_f1") for picture in pictures])),
-        "hausdorff95_px": _rounded(_mean([mean_of(picture, "hausdorff95_px") for picture in pictures])),
+        **{name: _rounded(_mean([picture[name] for picture in means])) for name in _MEANS},
         "agreed_empty": sum(all(region.agreed_empty for region in picture.values()) for picture in pictures),
         "classes": {label: _class_summary([picture[label] for picture in pictures]) for label in classes},
     }
-    if mm_per_pixel is not None and figures["hausdorff95_px"] is not None:
-        figures["hausdorff95_mm"] = _rounded(figures["hausdorff95_px"] * mm_per_pixel)
-    return figures
+    if found["hausdorff95_mm"] is None:
+        for figures in (found, *found["classes"].values()):
+            del figures["hausdorff95_mm"]
+    return found
 
 
 def boundary(mask: Mask) -> Mask:
@@ -151,56 +168,48 @@ def _class_summary(regions: Sequence[RegionFigures]) -> dict[str, Any]:
         "dice_pixels": _rounded(2 * shared / (truth + predicted) if truth + predicted else None),
         "boundary_f1": _rounded(_mean([region.boundary_f1 for region in there])),
         "hausdorff95_px": _rounded(_mean([region.hausdorff95_px for region in there])),
+        "hausdorff95_mm": _rounded(_mean([region.hausdorff95_mm for region in there])),
         "missed": sum(region.truth_px > 0 and not region.predicted_px for region in regions),
         "invented": sum(region.predicted_px > 0 and not region.truth_px for region in regions),
         "agreed_empty": len(regions) - len(there),
     }
 
 
-def _boundary_distances(truth: Mask, predicted: Mask) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
-    """How far each boundary pixel of the prediction is from the truth's boundary, and the other way round, in pixels.
+def _boundary_distances(
+    truth: Mask, predicted: Mask, spacing: tuple[float, float] = (1.0, 1.0)
+) -> tuple[Distances, Distances] | None:
+    """How far each boundary pixel of the prediction is from the truth's boundary, and the other way round.
 
-    An array is empty where there is no such pixel; both are ``None`` where one region is empty and the other is not.
+    ``spacing`` is that of rows and of columns, in the unit of the result. ``None`` where either region is empty.
     """
     from scipy import ndimage
 
-    if bool(truth.any()) != bool(predicted.any()):
-        return None, None
-    if not truth.any():
-        return np.zeros(0), np.zeros(0)
+    if not (truth.any() and predicted.any()):
+        return None
     # In the window of both: distances are the same there, and a small region in a large picture is quick.
     rows, columns = (np.flatnonzero((truth | predicted).any(axis=axis)) for axis in (1, 0))
     window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     one, other = boundary(np.pad(truth[window], 1)), boundary(np.pad(predicted[window], 1))
-    return ndimage.distance_transform_edt(~one)[other], ndimage.distance_transform_edt(~other)[one]
+    return (
+        ndimage.distance_transform_edt(~one, sampling=spacing)[other],
+        ndimage.distance_transform_edt(~other, sampling=spacing)[one],
+    )
 
 
-def _boundary_f1(
-    to_truth: NDArray[np.float64] | None, to_predicted: NDArray[np.float64] | None, tolerance_px: float
-) -> float | None:
+def _boundary_f1(to_truth: Distances, to_predicted: Distances, tolerance_px: float) -> float:
     """Csurka et al., "What is a good evaluation measure for semantic segmentation?" (2013)."""
-    if to_truth is None or to_predicted is None:
-        return 0.0
-    if not len(to_truth):
-        return None
     precision, recall = float((to_truth <= tolerance_px).mean()), float((to_predicted <= tolerance_px).mean())
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
-def _hausdorff(to_truth: NDArray[np.float64] | None, to_predicted: NDArray[np.float64] | None) -> float | None:
+def _hausdorff(to_truth: Distances, to_predicted: Distances) -> float:
     """The larger of the two directed distances that 95 % of the boundary keeps (Huttenlocher et al., 1993)."""
-    if to_truth is None or to_predicted is None or not len(to_truth):
-        return None
     return max(float(np.percentile(distances, PERCENTILE)) for distances in (to_truth, to_predicted))
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
-
-
-def _or_one(value: float | None) -> float:
-    return 1.0 if value is None else value
 
 
 def _rounded(value: float | None) -> float | None:

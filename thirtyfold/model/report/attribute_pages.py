@@ -10,7 +10,7 @@ import numpy as np
 from thirtyfold.datasets.pixels import read_pixels
 from thirtyfold.errors import FileDataError
 from thirtyfold.model.metrics.attributes import SMALLEST_GROUP, HeadAnswers
-from thirtyfold.model.report.page import Big, Gallery, Plot, Table
+from thirtyfold.model.report.page import Big, Gallery, Plot, Table, bounds_text
 from thirtyfold.model.report.plots import confusion_png, scatter_png
 from thirtyfold.model.report.tiles import MOST_TILES, Tile, fitted
 from thirtyfold.predict.attribute_heads import short_number
@@ -212,8 +212,7 @@ def _answer(one: HeadAnswers, index: int) -> str:
 
 
 def _interval(figures: Mapping[str, Any], key: str, form: str) -> str:
-    bounds = figures["intervals"].get(key)
-    return f"{format(bounds[0], form)} to {format(bounds[1], form)}" if bounds else ""
+    return bounds_text(figures["intervals"].get(key), form)
 
 
 def _with_interval(figures: Mapping[str, Any], key: str, form: str, unit: str = "") -> str:
@@ -221,4 +220,4 @@ def _with_interval(figures: Mapping[str, Any], key: str, form: str, unit: str = 
 
 
 def _below(bounds: Sequence[float] | None, form: str) -> str:
-    return f"\n{format(bounds[0], form)} to {format(bounds[1], form)}" if bounds else ""
+    return f"\n{bounds_text(bounds, form)}" if bounds else ""

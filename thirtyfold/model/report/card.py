@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from thirtyfold.model.report.page import PART_NAMES
 from thirtyfold.predict.artifact import Artifact
 
 
@@ -21,6 +22,7 @@ class CardWords:
     ``pipeline_tag`` and ``task_name`` are the Hub's, ``metrics`` (key, the Hub's type, name) what stands in its
     front matter, ``rows`` (title, key) in the table. ``does`` is a sentence with ``{classes}``, ``{heads}`` and
     ``{backbone}`` to be filled in. ``use`` and ``not_for`` are paragraphs, ``limits`` items of a list.
+    ``of_boxes``: the model finds boxes, so the card says from which score and of which sizes.
     """
 
     pipeline_tag: str
@@ -31,35 +33,13 @@ class CardWords:
     use: str
     not_for: str
     limits: tuple[str, ...] = ()
-    shows_from_threshold: bool = False
+    of_boxes: bool = False
 
 
-DETECTOR_WORDS = CardWords(
-    pipeline_tag="object-detection",
-    task_name="Object Detection",
-    metrics=(
-        ("ap", "mAP@[.5:.95]", "AP, IoU 0.50 to 0.95"),
-        ("ap50", "AP@50", "AP at IoU 0.5"),
-        ("mean_iou", "mean_iou", "mean IoU, a missed object counts as 0"),
-        ("f1", "f1", "F1 at the model's threshold"),
-    ),
-    rows=(
-        ("mean IoU", "mean_iou"), ("found at IoU 0.5", "found"), ("precision", "precision"), ("F1", "f1"),
-        ("AP50", "ap50"), ("AP75", "ap75"), ("AP 0.5 to 0.95", "ap"),
-        ("false boxes a photo", "false_positives_per_photo"),
-    ),
-    does="Finds {classes} in pictures: a two-head detector ({heads} heads, class and box) on the backbone {backbone}, "
-    "trained by thirtyfold.",
-    use="Finding these objects in pictures like those it was trained on: the same cameras, rooms and kinds of "
-    "scene. It was made from few photos; outside of what they show, what it says is a guess.",
-    not_for="Not for watching, identifying or judging people who have not agreed to it, and for nothing where a missed "
-    "or invented object does harm.",
-    shows_from_threshold=True,
-)  # fmt: skip
-_PARTS = (("test", "test photos"), ("val", "validation photos"))
+_PARTS = tuple((part, PART_NAMES[part]) for part in ("test", "val"))
 
 
-def model_card(name: str, artifact: Artifact, notes: tuple[str, ...] = (), *, words: CardWords = DETECTOR_WORDS) -> str:
+def model_card(name: str, artifact: Artifact, notes: tuple[str, ...] = (), *, words: CardWords) -> str:
     """The card's text. ``notes`` are sentences on what the figures are worth."""
     training = artifact.training
     dataset = str(training.get("dataset") or "the author's photos")
@@ -110,7 +90,7 @@ def model_card(name: str, artifact: Artifact, notes: tuple[str, ...] = (), *, wo
             "- It knows the people, rooms and cameras of its training photos. Others were not measured.",
             "- The intervals are about chance among the photos held out, not about other places and people.",
             f"- Pictures are shrunk to {artifact.size} px first: objects far away become too small to be found.",
-            *(_size_limits(artifact.metrics) if words is DETECTOR_WORDS else ()),
+            *(_size_limits(artifact.metrics) if words.of_boxes else ()),
             *(f"- {limit}" for limit in words.limits),
             "",
             "## How to run it",
@@ -192,7 +172,7 @@ def _cell(value: float | None, bounds: list[float] | None) -> str:
 
 
 def _about_scores(artifact: Artifact, words: CardWords) -> list[str]:
-    if not words.shows_from_threshold:
+    if not words.of_boxes:
         return []
     chosen = ", chosen on the validation photos." if "val" in artifact.metrics else "."
     note = str(artifact.calibration.get("note") or "not calibrated")

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from thirtyfold.datasets.pixels import read_pixels
 from thirtyfold.drawing import Color, draw_text
 from thirtyfold.errors import FileDataError
+from thirtyfold.images import Pixels
 from thirtyfold.model.chain_outcomes import NOT_FOUND, PhotoFates, errors_of
-from thirtyfold.model.chain_report import LABELLED, ChainEvaluation, Finding, share_cell
+from thirtyfold.model.evaluate_chain import LABELLED, ChainEvaluation, Finding, share_cell
 from thirtyfold.model.machine import machine_facts
-from thirtyfold.model.report.page import Big, Gallery, Page, Plot, Statement, Table, number
+from thirtyfold.model.report.page import Big, Gallery, Page, Plot, Statement, Table, bigs_of, number, unread_statements
 from thirtyfold.model.report.plots import stacked_png
-from thirtyfold.model.report.tiles import TILE_WH, Tile, resized
+from thirtyfold.model.report.tiles import TILE_WH, Tile, drawable, resized
 from thirtyfold.model.report.write import write_page
-from thirtyfold.predict.chain import verdict_of
+from thirtyfold.predict.chain import Verdict, verdict_of
 from thirtyfold.predict.label_colors import LabelColors, colors_for
 from thirtyfold.sample import BoxXyxy
 
@@ -30,8 +30,8 @@ _KEY = (
 )
 
 
-def write_chain(result: ChainEvaluation) -> Path:
-    """Write ``report.html`` and ``plots/`` into the folder of ``result``; returns the page's path."""
+def write_chain(result: ChainEvaluation, folder: Path) -> Path:
+    """Write ``report.html`` and ``plots/`` of a result into ``folder``; returns the page's path."""
     first = max(result.findings[:-1], key=lambda finding: finding.figures["objects_right"])
     page = Page(
         title=f"{result.run} behind {', '.join(finding.name for finding in result.findings[:-1])}",
@@ -39,7 +39,11 @@ def write_chain(result: ChainEvaluation) -> Path:
             "Two things go wrong in a chain: an object is not found, or it is found and judged wrong. "
             f"Cut out with a margin of {result.margin_share:.0%} of its sides. " + " ".join(result.statements)
         ),
-        statements=[Statement(text=result.most_are()), *(Statement(text=text, warns=True) for text in result.warnings)],
+        statements=[
+            Statement(text=result.most_are()),
+            *(Statement(text=text, warns=True) for text in result.warnings),
+            *unread_statements(result.problems),
+        ],
         detail_name=f"{first.name}, {first.figures['objects']} objects on {first.figures['photos']} photos",
         bigs=_bigs(first),
         tables=[
@@ -82,17 +86,12 @@ def write_chain(result: ChainEvaluation) -> Path:
         ],
         key=_KEY,
     )
-    return write_page(result.folder, page)
+    return write_page(folder, page)
 
 
 def _bigs(finding: Finding) -> list[Big]:
     shown = (("found", "found"), ("judged_right", "of these judged right"), ("right", "found and right, of all"))
-    bigs = []
-    for key, title in shown:
-        bounds = finding.figures["intervals"].get(key)
-        below = f"{bounds[0]:.0%} to {bounds[1]:.0%}" if bounds else ""
-        bigs.append(Big(value=number(finding.figures[key], ".0%"), title=title, below=below))
-    return bigs
+    return bigs_of(finding.figures, [(key, title, ".0%") for key, title in shown])
 
 
 def _tables(finding: Finding) -> list[Table]:
@@ -174,7 +173,8 @@ def _tile(photo: PhotoFates, colors: LabelColors) -> Tile:
     marks += [(box.box_xyxy, _FALSE, 2, _said_of_nothing(verdict_of(box))) for box in photo.false]
     # What went wrong lies on top.
     for box_xyxy, ink, thickness, text in sorted(marks, key=lambda mark: mark[2]):
-        _mark(canvas, [value * scale for value in box_xyxy], ink, thickness, text)
+        left, top, right, bottom = box_xyxy
+        _mark(canvas, (left * scale, top * scale, right * scale, bottom * scale), ink, thickness, text)
     missed = sum(fate.found is None for fate in photo.counted)
     wrong = sum(fate.found is not None and not fate.right for fate in photo.counted)
     parts = [
@@ -191,14 +191,14 @@ def _tile(photo: PhotoFates, colors: LabelColors) -> Tile:
     )
 
 
-def _said_of_nothing(verdict: object) -> str:
-    return "" if verdict is None else f"{getattr(verdict, 'label', '')}, nothing there"
+def _said_of_nothing(verdict: Verdict | None) -> str:
+    return "" if verdict is None else f"{verdict.label}, nothing there"
 
 
-def _mark(canvas: object, box: Sequence[float], ink: Color, thickness: int, text: str) -> None:
+def _mark(canvas: Pixels, box: BoxXyxy, ink: Color, thickness: int, text: str) -> None:
     import cv2
 
-    left, top, right, bottom = (round(value) for value in box)
-    cv2.rectangle(canvas, (left, top), (right, bottom), ink, thickness)  # type: ignore[call-overload]
+    left, top, right, bottom = drawable(box)
+    cv2.rectangle(canvas, (left, top), (right, bottom), ink, thickness)
     if text and min(right - left, bottom - top) >= _NAMED_PX:
-        draw_text(canvas, text, (left, top - 3), background=ink, scale=0.4)  # type: ignore[arg-type]
+        draw_text(canvas, text, (left, top - 3), background=ink, scale=0.4)

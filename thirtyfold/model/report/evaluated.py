@@ -7,55 +7,44 @@ from typing import TYPE_CHECKING
 
 from thirtyfold.model.machine import machine_facts
 from thirtyfold.model.metrics.labels import ANY
-from thirtyfold.model.report.page import Page, Plot, Row, Statement, number
+from thirtyfold.model.report.box_tables import Row, box_sections
+from thirtyfold.model.report.page import PART_NAMES, Page, Plot, Statement, number, unread_statements
 from thirtyfold.model.report.plots import precision_recall_png
 from thirtyfold.model.report.write import write_report
 
 if TYPE_CHECKING:
-    from thirtyfold.model.contest import Contestant, EvaluateResult
-
-_PARTS = {"test": "test photos", "val": "validation photos", "all": "photos"}
-_NAMED_PROBLEMS = 5
+    from thirtyfold.model.evaluate import EvaluateResult, JudgedModel
 
 
-def write_evaluation(result: EvaluateResult) -> Path:
-    """Write ``report.html`` and ``plots/`` of a result into its folder; returns the page's path."""
-    first = result.contestants[0]
+def write_evaluation(result: EvaluateResult, folder: Path) -> Path:
+    """Write ``report.html`` and ``plots/`` of a result into ``folder``; returns the page's path."""
+    first = result.models[0]
+    rows = [Row(name=one.name, figures=one.figures.figures, threshold_from=one.threshold_from) for one in result.models]
     page = Page(
         title=f"{', '.join(_names(result))} on {Path(result.dataset).name}",
         lead=" ".join(result.statements),
         statements=_statements(result),
-        rows=[
-            Row(name=one.name, figures=one.figures.figures, threshold_from=one.threshold_from)
-            for one in result.contestants
-        ],
-        detail_name=f"{first.name}, {_PARTS[result.part]}",
-        detail=first.figures.figures,
         facts=[("Time", _times(result)), ("Data", _data(result)), ("Machine", machine_facts())],
+        **box_sections(rows, f"{first.name}, {PART_NAMES[result.part]}", first.figures.figures),
     )
-    beside = [_together(result.contestants)] if len(result.contestants) > 1 else []
-    return write_report(result.folder, page, detail=first.figures, beside=beside)
+    beside = [_together(result.models)] if len(result.models) > 1 else []
+    return write_report(folder, page, detail=first.figures, beside=beside)
 
 
 def _names(result: EvaluateResult) -> list[str]:
-    names = [contestant.name for contestant in result.contestants if not contestant.again]
+    names = [model.name for model in result.models if not model.again]
     return names if len(names) <= 3 else [*names[:2], f"{len(names) - 2} others"]
 
 
 def _statements(result: EvaluateResult) -> list[Statement]:
-    statements = [Statement(text=warning, warns=True) for warning in result.warnings]
-    if result.problems:
-        named = ", ".join(problem.path.name for problem in result.problems[:_NAMED_PROBLEMS])
-        more = len(result.problems) - _NAMED_PROBLEMS
-        text = f"{len(result.problems)} photos could not be read and are in no figure: {named}"
-        statements.append(Statement(text=text + (f" and {more} more." if more > 0 else "."), warns=True))
-    return statements
+    warnings = [Statement(text=warning, warns=True) for warning in result.warnings]
+    return [*warnings, *unread_statements(result.problems)]
 
 
-def _together(contestants: tuple[Contestant, ...]) -> Plot:
+def _together(models: tuple[JudgedModel, ...]) -> Plot:
     """Everybody's curve in one plot, whatever the labels."""
     curves, ap50 = {}, {}
-    for one in contestants:
+    for one in models:
         curve = one.figures.curves.get(ANY) or next(iter(one.figures.curves.values()), ())
         if curve and not one.again:
             curves[one.name], ap50[one.name] = curve, one.figures.figures[ANY]["ap50"]
@@ -68,7 +57,7 @@ def _together(contestants: tuple[Contestant, ...]) -> Plot:
 
 
 def _times(result: EvaluateResult) -> dict[str, str]:
-    return {one.name: f"{number(one.model_ms, '.1f')} ms a photo (median)" for one in result.contestants}
+    return {one.name: f"{number(one.model_ms, '.1f')} ms a photo (median)" for one in result.models}
 
 
 def _data(result: EvaluateResult) -> dict[str, str]:

@@ -6,16 +6,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thirtyfold.model.report.page import Page, Statement, Table, about_intervals
-from thirtyfold.model.report.training import PART_NAMES, left_out_statements, run_facts, sentence, split_statement
+from thirtyfold.model.report.page import (
+    PART_NAMES,
+    Page,
+    Statement,
+    Table,
+    about_intervals,
+    bounds_text,
+    unread_statements,
+)
+from thirtyfold.model.report.training import left_out_statements, run_facts, sentence, split_statement
 from thirtyfold.model.report.write import curves_plot, write_page
 from thirtyfold.predict.artifact import Artifact
 
 if TYPE_CHECKING:
     from thirtyfold.model.exams.base import Exam, Examined, Part
     from thirtyfold.model.exams.photo import PhotoExam
-
-_NAMED_PROBLEMS = 5
 
 
 def write_training(
@@ -26,10 +32,7 @@ def write_training(
     name = next((part for part in ("test", "val") if part in examined.parts), "")
     statements = [split_statement(training), *left_out_statements(training)]
     statements += [Statement(text=sentence(note), warns=True) for note in examined.notes]
-    if examined.problems:
-        named = ", ".join(problem.path.name for problem in examined.problems[:_NAMED_PROBLEMS])
-        text = f"{len(examined.problems)} photos could not be read and are in no figure, like {named}."
-        statements.append(Statement(text=text, warns=True))
+    statements += unread_statements(examined.problems)
     page = Page(
         title=f"{artifact.task} run {run_dir.name}" + (f": {training['dataset']}" if training.get("dataset") else ""),
         lead=(
@@ -87,9 +90,8 @@ def headline_cell(figures: Mapping[str, Any], key: str, form: str) -> str:
     """A figure, and below it its interval where there is one; a dash where there is no figure."""
     if figures.get(key) is None:
         return "–"
-    bounds = figures.get("intervals", {}).get(key)
-    below = f"\n{format(bounds[0], form)} to {format(bounds[1], form)}" if bounds else ""
-    return format(figures[key], form) + below
+    below = bounds_text(figures.get("intervals", {}).get(key), form)
+    return format(figures[key], form) + (f"\n{below}" if below else "")
 
 
 def _sections(
@@ -99,7 +101,8 @@ def _sections(
         return {"plots": plots}
     shown = exam.sections(parts[detailed], detailed, artifact)
     return {
-        "detail_name": f"{detailed}: {parts[detailed].figures['photos']} photos",
+        "detail_name": detailed,
+        "detail_counts": f"{parts[detailed].figures['photos']} photos",
         "bigs": shown.bigs,
         "tables": [figures_table(exam, parts), *shown.tables],
         "plots": [*plots, *shown.plots],

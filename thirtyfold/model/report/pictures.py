@@ -13,8 +13,8 @@ from thirtyfold.datasets.pixels import read_pixels
 from thirtyfold.drawing import TRUTH_COLOR, Color, color_of, draw_text
 from thirtyfold.errors import FileDataError
 from thirtyfold.images import Pixels
-from thirtyfold.model.evaluate import FOUND_IOU, Judged, tally
-from thirtyfold.model.report.tiles import MOST_TILES, TILE_WH, Tile, resized
+from thirtyfold.model.metrics.detection import FOUND_IOU, Judged, tally
+from thirtyfold.model.report.tiles import MOST_TILES, TILE_WH, Tile, drawable, resized
 from thirtyfold.predict.matching import match
 from thirtyfold.sample import Annotation, BoxXyxy
 
@@ -133,7 +133,6 @@ def _frame(canvas: Pixels, box_xyxy: BoxXyxy, ink: Color, thickness: int) -> Non
     """An outline with a dark edge, so that it is seen on any photo."""
     import cv2
 
-    # OpenCV takes no coordinates beyond its integers; what lies outside is not seen anyway.
-    left, top, right, bottom = (round(min(max(value, -9999.0), 9999.0)) for value in box_xyxy)
+    left, top, right, bottom = drawable(box_xyxy)
     cv2.rectangle(canvas, (left, top), (right, bottom), (0, 0, 0), thickness + 2, cv2.LINE_AA)
     cv2.rectangle(canvas, (left, top), (right, bottom), ink, thickness, cv2.LINE_AA)

@@ -134,17 +134,10 @@ def reliability_png(after: Reliability, before: Reliability | None) -> bytes:
     return _png(figure)
 
 
-def roc_png(curves: Mapping[str, Roc]) -> bytes:
-    """True- over false-accept rate, a line a name, the false ones on a logarithmic axis."""
+def roc_png(roc: Roc) -> bytes:
+    """True- over false-accept rate, the false ones on a logarithmic axis."""
     figure, axes = _figure(4.6, 3.6)
-    for number, (name, roc) in enumerate(curves.items()):
-        axes.step(
-            [max(float(value), _LOWEST_FAR) for value in roc.far],
-            roc.tar,
-            where="post",
-            label=name,
-            color=_color(number),
-        )
+    axes.step([max(float(value), _LOWEST_FAR) for value in roc.far], roc.tar, where="post", color=_color(0))
     for rate in FARS.values():
         axes.axvline(rate, color="grey", linestyle=":", linewidth=1)
     axes.set(
@@ -154,8 +147,6 @@ def roc_png(curves: Mapping[str, Roc]) -> bytes:
         xlabel="two people taken for one (false-accept rate)",
         ylabel="one person accepted",
     )
-    if len(curves) > 1:
-        axes.legend(frameon=False, fontsize=8, loc="lower right")
     return _png(figure)
 
 
@@ -167,7 +158,7 @@ def similarities_png(same: Sequence[float], different: Sequence[float], threshol
             weights = [1 / len(values)] * len(values)
             axes.hist(values, bins=_COSINE_BINS, range=(-1, 1), weights=weights, alpha=0.6, color=its_color, label=name)
     axes.axvline(threshold, color="black", linewidth=1)
-    low = min((*same, *different, threshold), default=-1.0)
+    low = min((*same, *different, threshold))
     axes.set(xlim=(max(-1.0, low - 0.1), 1.02), xlabel="cosine", ylabel="share")
     axes.legend(frameon=False, fontsize=8, loc="upper left")
     return _png(figure)

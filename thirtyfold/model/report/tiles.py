@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from thirtyfold.drawing import draw_text
 from thirtyfold.images import Pixels
+from thirtyfold.sample import BoxXyxy
 
 MOST_TILES = 24
 TILE_WH = (480, 360)
@@ -39,8 +40,17 @@ def resized(pixels: Pixels, scale: float) -> Pixels:
     height, width = pixels.shape[:2]
     size_wh = max(1, round(width * scale)), max(1, round(height * scale))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    # A canvas of its own, in one piece: OpenCV draws into nothing else.
+    # A contiguous copy: OpenCV draws into nothing else.
     return np.ascontiguousarray(cv2.resize(pixels, size_wh, interpolation=how)).astype(np.uint8)
+
+
+def drawable(box_xyxy: BoxXyxy) -> tuple[int, int, int, int]:
+    """The corners of a box in whole pixels of a tile.
+
+    OpenCV takes no coordinates beyond its integers; what lies outside is not seen anyway.
+    """
+    left, top, right, bottom = (round(min(max(value, -9999.0), 9999.0)) for value in box_xyxy)
+    return left, top, right, bottom
 
 
 def sheet_png(tiles: Sequence[Tile], *, columns: int = 4) -> bytes:

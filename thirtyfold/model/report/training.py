@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from thirtyfold.model.evaluation import Evaluation
-from thirtyfold.model.report.page import Page, Row, Statement
+from thirtyfold.model.report.box_tables import Row, box_sections
+from thirtyfold.model.report.page import PART_NAMES, Page, Statement, unread_statements
 from thirtyfold.predict.artifact import Artifact
 
-PART_NAMES = {"val": "validation photos", "test": "test photos"}
 _NAMED_PROBLEMS = 5
 _STEPS = {"inputs": "reading photos, features"}
 
@@ -20,6 +20,10 @@ def training_page(run_dir: Path, artifact: Artifact, evaluation: Evaluation) -> 
     training = artifact.training
     options = training["options"]
     part = detail_part(evaluation)
+    rows = [
+        Row(name=PART_NAMES[name], figures=figures.figures, threshold_from="" if name == "test" else "chosen here")
+        for name, figures in evaluation.parts.items()
+    ]
     return Page(
         title=f"{artifact.task} run {run_dir.name}" + (f": {training['dataset']}" if training.get("dataset") else ""),
         lead=(
@@ -29,13 +33,8 @@ def training_page(run_dir: Path, artifact: Artifact, evaluation: Evaluation) -> 
             f"shown from a score of {artifact.score_threshold:.2f}."
         ),
         statements=[split_statement(training), *left_out_statements(training), *evaluation_statements(evaluation)],
-        rows=[
-            Row(name=PART_NAMES[name], figures=figures.figures, threshold_from="" if name == "test" else "chosen here")
-            for name, figures in evaluation.parts.items()
-        ],
-        detail_name=PART_NAMES.get(part, ""),
-        detail=evaluation.parts[part].figures if part else {},
         facts=run_facts(artifact),
+        **box_sections(rows, PART_NAMES.get(part, ""), evaluation.parts[part].figures if part else {}),
     )
 
 
@@ -66,14 +65,10 @@ def left_out_statements(training: Mapping[str, Any]) -> list[Statement]:
 
 
 def evaluation_statements(evaluation: Evaluation) -> list[Statement]:
-    """What is to be thought of the figures."""
-    statements = [Statement(text=sentence(note), warns=True) for note in evaluation.notes]
-    if evaluation.problems:
-        named = ", ".join(problem.path.name for problem in evaluation.problems[:_NAMED_PROBLEMS])
-        more = len(evaluation.problems) - _NAMED_PROBLEMS
-        text = f"{len(evaluation.problems)} photos could not be read and are in no figure: {named}"
-        statements.append(Statement(text=text + (f" and {more} more." if more > 0 else "."), warns=True))
-    return [*statements, Statement(text=sentence(f"scores: {evaluation.fitted.note}"))]
+    """How far to trust the figures."""
+    notes = [Statement(text=sentence(note), warns=True) for note in evaluation.notes]
+    calibration = Statement(text=sentence(f"scores: {evaluation.fitted.note}"))
+    return [*notes, *unread_statements(evaluation.problems), calibration]
 
 
 def sentence(text: str) -> str:

@@ -55,13 +55,12 @@ def curves_plot(rows: Sequence[Mapping[str, float]]) -> list[Plot]:
 
 
 def _plots(detail: PartFigures | None) -> list[Plot]:
-    drawn: list[Plot] = []
     if detail is None:
-        return drawn
+        return []
     figures = detail.figures
     ap50 = {label: of_label["ap50"] for label, of_label in figures["classes"].items()} | {ANY: figures[ANY]["ap50"]}
     confusion = figures["confusion"]
-    drawn += [
+    return [
         Plot(
             name="precision_recall",
             title="Precision over recall",
@@ -88,7 +87,6 @@ def _plots(detail: PartFigures | None) -> list[Plot]:
             png=plots.confusion_png(confusion["labels"], confusion["counts"]),
         ),
     ]
-    return drawn
 
 
 def _galleries(detail: PartFigures | None, name: str) -> list[Gallery]:

@@ -1,5 +1,7 @@
 // A box and its text on a canvas, as `drawing.py` draws them.
 
+import { inkOn } from "/ink.js";
+
 // `box` has `labels`, `caption` and `xyxy` in pixels of the canvas; `mirrored` turns its place, not its text.
 export function drawBox(context, { caption: text, xyxy }, color, { mirrored = false } = {}) {
   const { canvas } = context;
@@ -19,13 +21,4 @@ export function drawBox(context, { caption: text, xyxy }, color, { mirrored = fa
   context.fillStyle = inkOn(color);
   context.textBaseline = "middle";
   context.fillText(text, textLeft + 2 * line, textTop + height / 2);
-}
-
-// Black or white, whichever has the higher contrast (WCAG 2.2, 1.4.3).
-function inkOn(color) {
-  const [r, g, b] = [1, 3, 5].map((at) => {
-    const share = parseInt(color.slice(at, at + 2), 16) / 255;
-    return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-  });
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000" : "#fff";
 }

@@ -1,6 +1,6 @@
 // The geometry of boxes: [left, top, right, bottom] in pixels of the photo. Nothing here changes what it is given.
 
-export const SMALLEST = 3;
+const SMALLEST = 3;
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 

@@ -2,15 +2,16 @@
 // One frame is on its way at most; the next one sent is always the newest.
 
 import { drawBox } from "/boxdraw.js";
-import { countWebcams, openWebcam } from "/webcam.js";
+import { openSocket, retryMs } from "/connection.js";
+import { Webcam } from "/webcam.js";
 
 const LONGEST_SIDE = 640;
 const JPEG_QUALITY = 0.8;
-const RETRY_MS = [500, 1000, 2000, 4000];
 
 export class OwnCamera {
   constructor(video, canvas, { shows, colorOf, onBoxes, onTrouble, onPicture }) {
     Object.assign(this, { video, canvas, shows, colorOf, onBoxes, onTrouble, onPicture });
+    this.webcam = new Webcam(video, { onLost: (text) => onTrouble(text, true) });
     this.context = canvas.getContext("2d");
     this.small = document.createElement("canvas");
     this.threshold = null;
@@ -20,7 +21,6 @@ export class OwnCamera {
     this.inFlight = false;
     this.paused = false;
     this.covered = false; // something else has the canvas
-    this.facing = "user";
     this.mirrored = true;
     this.tries = 0;
     this.answers = [];
@@ -29,25 +29,22 @@ export class OwnCamera {
 
   // Opens the camera; throws an Error whose message is for the person.
   async open() {
-    this.#close();
-    this.stream = await openWebcam(this.facing);
-    this.video.srcObject = this.stream;
-    this.stream.getVideoTracks()[0].addEventListener("ended", () => this.onTrouble("The camera was unplugged or taken away.", true));
-    await this.video.play();
-    this.canvas.hidden = false;
-    if (!this.socket) this.#connect();
-    if (!this.drawing) this.#draw();
-    this.onPicture();
-  }
-
-  cameras() {
-    return countWebcams();
+    await this.webcam.open();
+    this.#show();
   }
 
   async turn() {
-    this.facing = this.facing === "user" ? "environment" : "user";
-    this.mirrored = this.facing === "user";
-    await this.open();
+    const turning = this.webcam.turn();
+    this.mirrored = this.webcam.showsThePerson;
+    await turning;
+    this.#show();
+  }
+
+  #show() {
+    this.canvas.hidden = false;
+    this.#connect();
+    if (!this.drawing) this.#draw();
+    this.onPicture();
   }
 
   // The server steadies what is above it.
@@ -72,7 +69,7 @@ export class OwnCamera {
 
   stop() {
     this.stopped = true;
-    this.#close();
+    this.webcam.stop();
     if (this.socket) this.socket.close();
   }
 
@@ -84,12 +81,9 @@ export class OwnCamera {
     context.drawImage(this.canvas, 0, 0);
   }
 
-  #close() {
-    if (this.stream) for (const track of this.stream.getTracks()) track.stop();
-  }
-
   #connect() {
-    const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/camera`);
+    if (this.socket || this.stopped) return; // another camera was opened before the next try
+    const socket = openSocket("/ws/camera");
     socket.binaryType = "arraybuffer";
     this.socket = socket;
     socket.addEventListener("open", () => (this.tries = 0));
@@ -100,7 +94,7 @@ export class OwnCamera {
       this.socket = null;
       if (this.stopped) return;
       if (event.reason) this.onTrouble(event.reason);
-      setTimeout(() => this.#connect(), RETRY_MS[Math.min(this.tries++, RETRY_MS.length - 1)]);
+      setTimeout(() => this.#connect(), retryMs(this.tries++));
     });
   }
 

@@ -1,17 +1,14 @@
 // The capture: an instruction, a countdown, the picture; what a person wants goes back by POST.
 
+import { followState } from "/connection.js";
 import { Photographer } from "/photographer.js";
 import { ServerPicture } from "/picture.js";
+import { $, fullScreen, notify, stopDialog, wait } from "/stage.js";
 import { keepTheme, turnTheme } from "/theme.js";
-
-const NOTICE_MS = 3500;
-const RETRY_MS = [500, 1000, 2000, 4000];
-const $ = (id) => document.getElementById(id);
 
 let state = null; // the server's, as it came last
 let surface = null; // ServerPicture or Photographer
 let own = false;
-let tries = 0;
 let ended = false;
 
 // --- what is shown -------------------------------------------------------------------------------
@@ -69,27 +66,6 @@ function showShots() {
   });
 }
 
-let noticeTimer = 0;
-function notify(text, ms = NOTICE_MS) {
-  $("notice").textContent = text;
-  $("notice").classList.add("shown");
-  clearTimeout(noticeTimer);
-  if (ms < Infinity) noticeTimer = setTimeout(() => $("notice").classList.remove("shown"), ms);
-}
-
-function wait(text, retry) {
-  const line = document.createElement("span");
-  line.textContent = text;
-  $("waiting").replaceChildren(line);
-  $("waiting").hidden = false;
-  if (!retry) return;
-  const button = document.createElement("button");
-  button.type = "button";
-  button.textContent = "Try again";
-  button.addEventListener("click", retry);
-  $("waiting").append(document.createElement("br"), button);
-}
-
 // Whoever goes far away or looks aside hears when it is time.
 let audio = null;
 function beep(hertz, seconds) {
@@ -130,30 +106,20 @@ function sound() {
 async function turn() {
   if (!own || $("turn").hidden) return;
   try {
-    await surface.turn();
+    await surface.webcam.turn();
   } catch (error) {
     trouble(error.message, true);
   }
-  $("video").classList.toggle("mirrored", surface.mirrored);
+  $("video").classList.toggle("mirrored", surface.webcam.showsThePerson);
 }
 
-function full() {
-  if (document.fullscreenElement) document.exitFullscreen();
-  else if ($("frame").requestFullscreen) $("frame").requestFullscreen();
-}
-
-const stopDialog = $("ask-stop");
-const ACTIONS = { take: () => ask("take"), back: () => ask("back"), stop: () => stopDialog.showModal(), turn, full, sound, theme: turnTheme };
+const asking = stopDialog(() => ask("stop"));
+const ACTIONS = { take: () => ask("take"), back: () => ask("back"), stop: () => asking.showModal(), turn, full: fullScreen, sound, theme: turnTheme };
 const KEYS = { " ": "take", b: "back", q: "stop", v: "turn", f: "full", s: "sound", t: "theme" };
 
 for (const [id, action] of Object.entries(ACTIONS)) $(id).addEventListener("click", action);
-$("do-stop").addEventListener("click", () => {
-  stopDialog.close();
-  ask("stop");
-});
-$("dont-stop").addEventListener("click", () => stopDialog.close());
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || stopDialog.open) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || asking.open) return;
   // Space on a button is that button's.
   if (event.key === " " && event.target.matches("button")) return;
   const id = KEYS[event.key.toLowerCase()];
@@ -164,44 +130,7 @@ document.addEventListener("keydown", (event) => {
 
 // --- the connection ------------------------------------------------------------------------------
 
-function connect() {
-  const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/state`);
-  socket.addEventListener("message", (event) => {
-    const told = JSON.parse(event.data);
-    if ("by_browser" in told) {
-      if (tries) notify("connected again");
-      tries = 0;
-      begin(told.by_browser);
-    } else if (!told.starting) {
-      state = told;
-      show();
-    }
-  });
-  socket.addEventListener("close", (event) => {
-    if (ended) return;
-    if (event.code === 1012 || event.code === 1001) {
-      end();
-      return;
-    }
-    notify("connection lost, trying again …", Infinity);
-    setTimeout(reconnect, RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)]);
-  });
-}
-
-async function reconnect() {
-  try {
-    // Another run at the same port has another token.
-    if ((await fetch("/icon.svg")).status === 401) {
-      notify("This run is over. Open the link of the new one.", Infinity);
-      return;
-    }
-  } catch {
-    // Nobody there; not yet, perhaps.
-  }
-  connect();
-}
-
-function begin(byBrowser) {
+function begin({ by_browser: byBrowser }) {
   own = byBrowser;
   if (surface) return;
   if (own) {
@@ -218,7 +147,7 @@ async function openCamera() {
   wait("Waiting for the camera: the browser asks whether it may …");
   try {
     await surface.open();
-    $("turn").hidden = (await surface.cameras()) < 2;
+    $("turn").hidden = (await surface.webcam.count()) < 2;
   } catch (error) {
     trouble(error.message, true);
   }
@@ -250,4 +179,12 @@ document.addEventListener("visibilitychange", stayAwake);
 
 keepTheme();
 stayAwake();
-connect();
+followState({
+  onBegin: begin,
+  onState: (told) => {
+    state = told;
+    show();
+  },
+  onEnd: end,
+  isOver: () => ended,
+});

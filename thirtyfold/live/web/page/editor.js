@@ -2,6 +2,7 @@
 // Shapes are never changed in place: each step makes a new list, so that undo is the list before.
 
 import { between, handleAt, handlesOf, isLarge, moved, resized, shapeAt } from "/boxes.js";
+import { inkOn } from "/ink.js";
 
 const REACH = { mouse: 9, pen: 12, touch: 24 }; // CSS pixels around a handle
 const CLOSEST = 24; // times the size that fits
@@ -35,7 +36,7 @@ export class Editor {
     this.paint();
   }
 
-  // `draft` is what `draftOf` gave: the same object comes back when one returns to a photo.
+  // `draft` is {shapes, past, future} and is changed by every step: handed in again, it goes on where it was left.
   show(image, size, draft) {
     Object.assign(this, { image, size, draft, selected: draft.shapes.length === 1 ? 0 : -1, gesture: null });
     this.fit();
@@ -377,9 +378,4 @@ export class Editor {
     context.textBaseline = "middle";
     context.fillText(text, x + 5, y + 10);
   }
-}
-
-function inkOn(color) {
-  const [r, g, b] = [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
-  return 0.299 * r + 0.587 * g + 0.114 * b < 128 ? "#fff" : "#000";
 }

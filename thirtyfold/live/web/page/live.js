@@ -1,17 +1,17 @@
 // The page: state in over a WebSocket, orders out by POST, buttons and keys between them.
 
 import { OwnCamera } from "/camera.js";
+import { followState } from "/connection.js";
+import { colorIn } from "/ink.js";
 import { ServerPicture } from "/picture.js";
 import { Recorder, download, snapshot } from "/recorder.js";
+import { $, NOTICE_MS, fullScreen, notify, stopDialog, wait } from "/stage.js";
 import { StillPicture } from "/still.js";
 import { keepTheme, turnTheme } from "/theme.js";
 
 const STEP = 0.05;
-const NOTICE_MS = 3500;
 const AGAIN_MS = 1200;
 const TOUCHED_MS = 800;
-const RETRY_MS = [500, 1000, 2000, 4000];
-const $ = (id) => document.getElementById(id);
 
 let state = null; // the server's, as it came last
 let surface = null; // ServerPicture or OwnCamera
@@ -19,9 +19,7 @@ let still = null; // a StillPicture that is shown instead
 let recorder = null;
 let own = null; // with the viewer's own camera: {threshold, hidden, paused}
 let touchedAt = -Infinity; // when the person moved the slider last
-let classesTouchedAt = -Infinity;
 let clickedAt = -Infinity; // when a class was turned on or off last
-let tries = 0;
 let messages = 0;
 
 // --- what is shown -------------------------------------------------------------------------------
@@ -29,7 +27,7 @@ let messages = 0;
 const threshold = () => (own ? own.threshold : state.threshold);
 const hidden = () => (own ? own.hidden : new Set(state.hidden));
 const paused = () => (own ? own.paused : state.paused);
-const colorOf = (label) => state.classes.find((known) => known.label === label)?.color ?? "#e69f00";
+const colorOf = (label) => colorIn(state.classes, label);
 const shows = (box) => (box.score ?? 1) >= threshold() && !box.labels.some((label) => hidden().has(label));
 
 function show() {
@@ -99,8 +97,6 @@ function showClasses() {
     list.replaceChildren(...state.classes.map(classLine));
   }
   // A state that was on its way when somebody clicked would take the click back for a moment.
-  if (performance.now() - classesTouchedAt < TOUCHED_MS) return;
-  // As with the slider: the server's is that of before the click for a moment.
   if (performance.now() - clickedAt < TOUCHED_MS) return;
   const off = hidden();
   for (const box of list.querySelectorAll("input")) box.checked = !off.has(box.value);
@@ -119,33 +115,6 @@ function classLine({ label, color }) {
   name.textContent = label;
   line.append(box, swatch, name);
   return line;
-}
-
-let noticeTimer = 0;
-let noticeUntil = 0;
-function notify(text, ms = NOTICE_MS) {
-  const notice = $("notice");
-  const isNew = notice.textContent !== text;
-  if (isNew) notice.textContent = text;
-  notice.classList.add("shown");
-  clearTimeout(noticeTimer);
-  noticeUntil = Math.max(isNew ? 0 : noticeUntil, performance.now() + ms);
-  if (ms < Infinity) noticeTimer = setTimeout(() => notice.classList.remove("shown"), noticeUntil - performance.now());
-}
-
-function wait(text, { retry = null } = {}) {
-  const waiting = $("waiting");
-  const line = document.createElement("span");
-  line.textContent = text;
-  waiting.replaceChildren(line);
-  waiting.hidden = false;
-  if (retry) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = "Try again";
-    button.addEventListener("click", retry);
-    waiting.append(document.createElement("br"), button);
-  }
 }
 
 // --- what is asked for ---------------------------------------------------------------------------
@@ -192,7 +161,6 @@ function setThreshold(value) {
 
 function changeClasses() {
   clickedAt = performance.now();
-  classesTouchedAt = performance.now();
   const off = [...$("classes").querySelectorAll("input")].filter((box) => !box.checked).map((box) => box.value);
   if (own) {
     own.hidden = new Set(off);
@@ -223,8 +191,10 @@ async function takeSnapshot() {
 
 async function record() {
   if (recorder) {
-    const { blob, ending } = await recorder.stop();
-    recorder = null;
+    const stopping = recorder;
+    recorder = null; // at once: whoever presses twice begins the next one
+    showRecording();
+    const { blob, ending } = await stopping.stop();
     download(blob, `live-${stamp()}.${ending}`);
     notify("video saved among your downloads");
   } else if (still) {
@@ -261,11 +231,6 @@ function stamp() {
   const now = new Date();
   const local = new Date(now.getTime() - now.getTimezoneOffset() * 60_000);
   return local.toISOString().slice(0, 19).replace(/[T:]/g, "-");
-}
-
-function full() {
-  if (document.fullscreenElement) document.exitFullscreen();
-  else if ($("frame").requestFullscreen) $("frame").requestFullscreen();
 }
 
 // A picture from this device instead of the camera's, or the camera again.
@@ -332,8 +297,8 @@ async function turn() {
   $("mirror").setAttribute("aria-pressed", surface.mirrored);
 }
 
-const stopDialog = $("ask-stop");
-const ACTIONS = { pause, save, snapshot: takeSnapshot, record, try: tryPicture, mirror, turn, full, theme: turnTheme, stop: () => stopDialog.showModal() };
+const asking = stopDialog(() => order({ do: "stop" }));
+const ACTIONS = { pause, save, snapshot: takeSnapshot, record, try: tryPicture, mirror, turn, full: fullScreen, theme: turnTheme, stop: () => asking.showModal() };
 const KEYS = {
   p: pause,
   c: save,
@@ -342,7 +307,7 @@ const KEYS = {
   o: tryPicture,
   m: mirror,
   v: turn,
-  f: full,
+  f: fullScreen,
   t: turnTheme,
   q: ACTIONS.stop,
   "+": () => setThreshold(newestThreshold() + STEP),
@@ -350,7 +315,7 @@ const KEYS = {
   "-": () => setThreshold(newestThreshold() - STEP),
   _: () => setThreshold(newestThreshold() - STEP),
 };
-const WITHOUT_STATE = new Set([full, turnTheme, ACTIONS.stop]);
+const WITHOUT_STATE = new Set([fullScreen, turnTheme, ACTIONS.stop]);
 
 function run(action) {
   if (state || WITHOUT_STATE.has(action)) action();
@@ -368,13 +333,8 @@ $("frame").addEventListener("drop", (event) => {
   event.preventDefault();
   openPicture(event.dataTransfer.files[0]);
 });
-$("do-stop").addEventListener("click", () => {
-  stopDialog.close();
-  order({ do: "stop" });
-});
-$("dont-stop").addEventListener("click", () => stopDialog.close());
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || stopDialog.open) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || asking.open) return;
   const action = KEYS[event.key.toLowerCase()];
   if (!action) return;
   event.preventDefault();
@@ -383,45 +343,8 @@ document.addEventListener("keydown", (event) => {
 
 // --- the connection ------------------------------------------------------------------------------
 
-function connect() {
-  const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/state`);
-  socket.addEventListener("message", (event) => {
-    const told = JSON.parse(event.data);
-    if ("by_browser" in told) {
-      if (tries) notify("connected again");
-      tries = 0;
-      $("review").hidden = !told.review;
-      begin(told.by_browser);
-    } else if (!told.starting) {
-      state = told;
-      if (own && own.threshold === null) own.threshold = state.threshold;
-      show();
-    }
-  });
-  socket.addEventListener("close", (event) => {
-    if (event.code === 1012 || event.code === 1001) {
-      ended();
-      return;
-    }
-    notify("connection lost, trying again …", Infinity);
-    setTimeout(reconnect, RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)]);
-  });
-}
-
-async function reconnect() {
-  try {
-    // Another run at the same port has another token.
-    if ((await fetch("/icon.svg")).status === 401) {
-      notify("This run is over. Open the link of the new one.", Infinity);
-      return;
-    }
-  } catch {
-    // Nobody there; not yet, perhaps.
-  }
-  connect();
-}
-
-function begin(byBrowser) {
+function begin({ by_browser: byBrowser, review }) {
+  $("review").hidden = !review;
   if (!byBrowser) {
     surface ??= new ServerPicture($("picture"), { onPicture: () => ($("waiting").hidden = true) });
     surface.keepWhenHidden = () => Boolean(recorder);
@@ -451,7 +374,7 @@ async function openCamera() {
     await surface.open();
     $("mirror").hidden = false;
     $("mirror").setAttribute("aria-pressed", surface.mirrored);
-    $("turn").hidden = (await surface.cameras()) < 2;
+    $("turn").hidden = (await surface.webcam.count()) < 2;
   } catch (error) {
     trouble(error.message, true);
   }
@@ -459,7 +382,7 @@ async function openCamera() {
 
 function trouble(text, withoutCamera = false) {
   if (withoutCamera && still) return; // it is told when the camera is asked for again
-  if (withoutCamera) wait(text, { retry: openCamera });
+  if (withoutCamera) wait(text, openCamera);
   else notify(text);
 }
 
@@ -471,4 +394,12 @@ function ended() {
 }
 
 keepTheme();
-connect();
+followState({
+  onBegin: begin,
+  onState: (told) => {
+    state = told;
+    if (own && own.threshold === null) own.threshold = state.threshold;
+    show();
+  },
+  onEnd: ended,
+});

@@ -1,51 +1,36 @@
 // The page's own camera as the one that takes the photos: frames to the server, one on its way at most.
 
-import { countWebcams, openWebcam } from "/webcam.js";
+import { openSocket, retryMs } from "/connection.js";
+import { Webcam } from "/webcam.js";
 
 const JPEG_QUALITY = 0.92;
 const LARGEST_WH = [1920, 1200];
 const PAUSE_MS = 120; // eight frames a second are enough to choose a sharp one from
-const RETRY_MS = [500, 1000, 2000, 4000];
 
 export class Photographer {
   constructor(video, { onTrouble, onPicture }) {
     Object.assign(this, { video, onTrouble, onPicture });
+    this.webcam = new Webcam(video, { onLost: (text) => onTrouble(text, true) });
     this.canvas = document.createElement("canvas");
-    this.facing = "user";
     this.tries = 0;
   }
 
+  // Throws an Error whose message is for the person.
   async open() {
-    for (const track of this.stream?.getTracks() ?? []) track.stop();
-    this.stream = await openWebcam(this.facing);
-    this.video.srcObject = this.stream;
-    this.stream.getVideoTracks()[0].addEventListener("ended", () => this.onTrouble("The camera was unplugged or taken away.", true));
-    await this.video.play();
+    await this.webcam.open();
     this.onPicture();
-    if (!this.socket) this.#connect();
-  }
-
-  get mirrored() {
-    return this.facing === "user";
-  }
-
-  cameras() {
-    return countWebcams();
-  }
-
-  async turn() {
-    this.facing = this.facing === "user" ? "environment" : "user";
-    await this.open();
+    this.#connect();
   }
 
   stop() {
     this.stopped = true;
-    for (const track of this.stream?.getTracks() ?? []) track.stop();
+    this.webcam.stop();
     this.socket?.close();
   }
 
   #connect() {
-    const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/camera`);
+    if (this.socket || this.stopped) return; // another camera was opened before the next try
+    const socket = openSocket("/ws/camera");
     this.socket = socket;
     socket.addEventListener("message", (event) => {
       const answer = JSON.parse(event.data);
@@ -57,7 +42,7 @@ export class Photographer {
       this.socket = null;
       if (this.stopped) return;
       if (event.reason) this.onTrouble(event.reason);
-      setTimeout(() => this.stopped || this.#connect(), RETRY_MS[Math.min(this.tries++, RETRY_MS.length - 1)]);
+      setTimeout(() => this.#connect(), retryMs(this.tries++));
     });
   }
 

@@ -9,7 +9,6 @@ export class Recorder {
     this.surface = surface;
     this.canvas = document.createElement("canvas");
     this.context = this.canvas.getContext("2d");
-    this.active = false;
   }
 
   start() {
@@ -30,13 +29,11 @@ export class Recorder {
     });
     this.recorder.start(1000);
     this.startedAt = performance.now();
-    this.active = true;
     this.timer = setInterval(() => this.#paint(), 1000 / FRAMES_A_SECOND);
   }
 
   // The video: {blob, ending}.
   async stop() {
-    this.active = false;
     clearInterval(this.timer);
     this.recorder.stop();
     return this.ended;

@@ -1,14 +1,16 @@
 // The review: what waits, one photo with its boxes, and a person's word for it sent by POST.
 
 import { Editor } from "/editor.js";
+import { colorIn } from "/ink.js";
+import { $, notify, wait } from "/stage.js";
 import { keepTheme, turnTheme } from "/theme.js";
-
-const NOTICE_MS = 3500;
-const $ = (id) => document.getElementById(id);
 
 let listing = { photos: [], labels: [], alone: false, dataset: "" };
 let current = null; // the photo on the canvas: {photo, version, machine_made, image, size, draft}
 let loading = 0; // which photo was asked for last: answers that come late are not shown
+let at = 0; // the photo that was looked at last, where the next one is counted from
+let saving = false;
+let conflicting = null; // the photo whose labels were changed by somebody else
 let label = null; // of the next box
 const drafts = new Map(); // photo number to the same, while it holds something unsaved
 const failed = new Map(); // photo number to what is wrong with it
@@ -21,7 +23,7 @@ const editor = new Editor($("canvas"), {
   onChange: show,
 });
 
-const colorOf = (name) => listing.labels.find((known) => known.label === name)?.color ?? "#e69f00";
+const colorOf = (name) => colorIn(listing.labels, name);
 const isChanged = (entry) => entry !== null && entry.draft.shapes !== entry.original;
 
 // --- what is shown -------------------------------------------------------------------------------
@@ -119,20 +121,6 @@ function showPhotos() {
   });
 }
 
-let noticeTimer = 0;
-function notify(text, ms = NOTICE_MS) {
-  const notice = $("notice");
-  notice.textContent = text;
-  notice.classList.add("shown");
-  clearTimeout(noticeTimer);
-  if (ms < Infinity) noticeTimer = setTimeout(() => notice.classList.remove("shown"), ms);
-}
-
-function say(text) {
-  $("waiting").firstElementChild.textContent = text;
-  $("waiting").hidden = false;
-}
-
 // --- photos --------------------------------------------------------------------------------------
 
 // The JSON of an answer; throws an Error whose message is for the person.
@@ -183,13 +171,12 @@ async function open(photo) {
     editor.clear();
     // So that Next goes on from here.
     at = photo;
-    say(error.message);
+    wait(error.message);
     show();
     $("name").textContent = listing.photos[photo]?.name ?? "–";
   }
 }
 
-let at = 0;
 function put(entry) {
   current = entry;
   at = entry.photo;
@@ -220,17 +207,10 @@ async function save() {
       version: entry.version,
       shapes: entry.draft.shapes.map(({ was, label: name, box, changed }) => ({ was, label: name, box_xyxy: changed ? box : null })),
     });
-    drafts.delete(entry.photo);
-    if (current === entry) current = null;
-    await reload();
-    notify(`${listing.photos[entry.photo].name} saved`);
-    if (current) return;
-    const next = nextWaiting();
-    if (next) await open(next.photo);
-    else allDone(entry.photo);
+    await goOn(entry);
   } catch (error) {
-    current ??= entry;
     if (error.status === 409) {
+      conflicting = entry.photo;
       $("conflict-text").textContent = `${error.message}. Your changes are still here, but loading replaces them.`;
       $("conflict").showModal();
     } else {
@@ -241,19 +221,31 @@ async function save() {
     show();
   }
 }
-let saving = false;
+
+// To the next photo that waits, after this one was saved.
+async function goOn(entry) {
+  drafts.delete(entry.photo);
+  listing.photos[entry.photo].done = true;
+  if (current === entry) current = null;
+  notify(`${listing.photos[entry.photo].name} saved`);
+  await reload().catch((error) => notify(`saved, but ${error.message}`, 8000));
+  if (current) return;
+  const next = nextWaiting();
+  if (next) await open(next.photo);
+  else allDone(entry.photo);
+}
 
 function allDone(photo) {
   at = photo;
   editor.clear();
-  say(listing.alone ? "Everything is looked at. Finish ends the program." : "Everything is looked at. C in the live page saves more.");
+  wait(listing.alone ? "Everything is looked at. Finish ends the program." : "Everything is looked at. C in the live page saves more.");
   show();
 }
 
 function takeTheirs() {
   $("conflict").close();
-  drafts.delete(current.photo);
-  open(current.photo);
+  drafts.delete(conflicting);
+  open(conflicting);
 }
 
 async function finish() {
@@ -263,7 +255,7 @@ async function finish() {
     drafts.clear();
     current = null;
     editor.clear();
-    say("Finished. You can close this page.");
+    wait("Finished. You can close this page.");
     for (const button of document.querySelectorAll("main button, main select, #finish")) button.disabled = true;
   } catch (error) {
     notify(error.message);
@@ -271,9 +263,9 @@ async function finish() {
 }
 
 function askFinish() {
-  const open = listing.photos.filter((photo) => !photo.done).length;
+  const left = listing.photos.filter((photo) => !photo.done).length;
   const lost = drafts.size ? ` ${drafts.size === 1 ? "One photo has" : `${drafts.size} photos have`} changes that are not saved yet.` : "";
-  $("ask-finish-text").textContent = `${open ? `${open} to look at ${open === 1 ? "is" : "are"} left; ${open === 1 ? "it comes" : "they come"} again.` : "Everything is looked at."}${lost}`;
+  $("ask-finish-text").textContent = `${left ? `${left} to look at ${left === 1 ? "is" : "are"} left; ${left === 1 ? "it comes" : "they come"} again.` : "Everything is looked at."}${lost}`;
   $("ask-finish").showModal();
 }
 
@@ -357,9 +349,9 @@ try {
   const first = listing.photos.find((photo) => !photo.done) ?? listing.photos[0];
   if (first) await open(first.photo);
   else {
-    say("Nothing waits. Press C in the live page to save a picture with its boxes.");
+    wait("Nothing waits. Press C in the live page to save a picture with its boxes.");
     show();
   }
 } catch (error) {
-  say(error.message);
+  wait(error.message);
 }

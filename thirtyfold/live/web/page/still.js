@@ -1,6 +1,7 @@
 // A picture from the viewer's device: sent once, through the same door as a camera's frames, and kept nowhere.
 
 import { drawBox } from "/boxdraw.js";
+import { openSocket } from "/connection.js";
 
 const MOST_PIXELS = 1920 * 1200; // what the server takes
 const MOST_BYTES = 1_900_000;
@@ -76,7 +77,7 @@ async function encoded(canvas) {
 // One question, one answer, on a connection of its own: a camera's boxes are steadied, a picture's are not.
 function ask(blob, threshold) {
   return new Promise((done, fail) => {
-    const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/camera`);
+    const socket = openSocket("/ws/camera");
     const giveUp = setTimeout(() => end(fail, new Error("No answer came; try again.")), ANSWER_MS);
     function end(how, value) {
       clearTimeout(giveUp);

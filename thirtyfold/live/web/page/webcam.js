@@ -1,7 +1,45 @@
-// The camera of whoever looks at the page.
+// The camera of whoever looks at the page, shown in a <video>.
 
-// Its stream; `facing` is "user" or "environment". Throws an Error whose message is for the person.
-export async function openWebcam(facing) {
+export class Webcam {
+  // `onLost` is called with a sentence when the camera goes away by itself.
+  constructor(video, { onLost }) {
+    this.video = video;
+    this.onLost = onLost;
+    this.facing = "user"; // or "environment"
+  }
+
+  // Throws an Error whose message is for the person.
+  async open() {
+    this.stop();
+    this.stream = await streamOf(this.facing);
+    this.video.srcObject = this.stream;
+    this.stream.getVideoTracks()[0].addEventListener("ended", () => this.onLost("The camera was unplugged or taken away."));
+    await this.video.play();
+  }
+
+  // The camera on the other side of a phone.
+  async turn() {
+    this.facing = this.facing === "user" ? "environment" : "user";
+    await this.open();
+  }
+
+  // People expect to see themselves as in a mirror.
+  get showsThePerson() {
+    return this.facing === "user";
+  }
+
+  stop() {
+    for (const track of this.stream?.getTracks() ?? []) track.stop();
+  }
+
+  // How many cameras the device has.
+  async count() {
+    const devices = await navigator.mediaDevices.enumerateDevices();
+    return devices.filter((device) => device.kind === "videoinput").length;
+  }
+}
+
+async function streamOf(facing) {
   if (!navigator.mediaDevices || !navigator.mediaDevices.getUserMedia) {
     const port = location.port || "80";
     throw new Error(
@@ -18,11 +56,6 @@ export async function openWebcam(facing) {
   } catch (error) {
     throw new Error(reasonOf(error));
   }
-}
-
-export async function countWebcams() {
-  const devices = await navigator.mediaDevices.enumerateDevices();
-  return devices.filter((device) => device.kind === "videoinput").length;
 }
 
 function reasonOf(error) {

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from tests.guessing import write_guessing_run
 from tests.masked import WITH, WITHOUT, write_masked_dataset, write_tiny_classifier
 from tests.tiny_model import write_tiny_run
 from thirtyfold import files
 from thirtyfold.cli import main
 from thirtyfold.errors import UsageError
-from thirtyfold.model.chain_report import LABELLED, evaluate_chain
+from thirtyfold.model.evaluate_chain import LABELLED, evaluate_chain
 from thirtyfold.model.evaluate_options import EvaluateOptions
 
 
@@ -93,7 +94,7 @@ def test_one_label_mapped_to_the_other_class_is_judged_wrong_and_not_missed(
         ({"map": {"con": "mask"}}, "con=mask: the classifier knows with_mask, without_mask"),
         ({"map": {"kon": WITH}}, "kon=…: no photo has that label; there are con, mal, sin"),
         ({"map": {"con": None, "sin": None, "mal": None}}, "leaves out every label"),
-        ({"run": "detect/1"}, "is a detect run, and a classifier was expected"),
+        ({"run": "detect/1"}, "is of --task detect, and a classifier was expected"),
         ({"chain": ("haar", "haar")}, "named twice"),
         ({"dataset": None}, "give them by --dataset"),
         ({"against": ("detect/1",)}, "stands alone"),
@@ -106,6 +107,31 @@ def test_what_cannot_be_judged_is_said_and_nothing_is_written(
     with pytest.raises(UsageError, match=expected):
         evaluate_chain(options(street, **({"out": tmp_path / "out"} | more)), runs_dir=runs)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_photo_that_cannot_be_read_is_named_on_the_page(runs: Path, street: Path, tmp_path: Path) -> None:
+    torn = min((street / "images").glob("*.png"))
+    torn.write_bytes(torn.read_bytes()[:300])
+    result = evaluate_chain(
+        options(street, map={"sin": WITHOUT, "con": WITH, "mal": None}, out=tmp_path / "out"), runs_dir=runs
+    )
+    assert [problem.path for problem in result.problems] == [torn]
+    assert "1 photo could not be read and is in no figure:" in result.remarks()
+    assert torn.name in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_run_that_does_not_say_what_it_has_learned_from_is_warned_of(
+    runs: Path, street: Path, tmp_path: Path
+) -> None:
+    result = evaluate_chain(options(street, out=tmp_path / "out"), runs_dir=runs)
+    unknown = [warning.split(" ")[0] for warning in result.warnings if "nobody knows whether it has learned" in warning]
+    assert unknown == ["classify/1", "detect/1"]
+
+
+def test_a_run_of_several_attributes_is_no_classifier(street: Path, tmp_path: Path) -> None:
+    run = write_guessing_run(tmp_path / "runs" / "attributes" / "1")
+    with pytest.raises(UsageError, match="is of --task attributes, and a classifier was expected"):
+        evaluate_chain(options(street, run=str(run), out=tmp_path / "out"), runs_dir=tmp_path / "runs")
 
 
 def test_photos_that_one_of_the_models_has_learned_from_are_left_out(runs: Path, street: Path, tmp_path: Path) -> None:

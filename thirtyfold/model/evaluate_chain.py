@@ -12,12 +12,12 @@ from thirtyfold import files
 from thirtyfold.datasets.pixels import read_pixels
 from thirtyfold.errors import FileDataError, UsageError
 from thirtyfold.model.chain_outcomes import PhotoFates, fates_of, figures_of
-from thirtyfold.model.contest import RESULT_NAME, new_folder, run_name
 from thirtyfold.model.evaluate_options import EvaluateOptions
-from thirtyfold.model.held_out import HeldOut, learned_hashes, photos_of_dataset
-from thirtyfold.model.provenance import PHOTOS_NAME
+from thirtyfold.model.evaluation_folder import RESULT_NAME, evaluation_folder, named_problems, run_name
+from thirtyfold.model.held_out import learned_by, photos_of_dataset
+from thirtyfold.model.options import WITH_CLASSES
 from thirtyfold.predict.artifact import read_card
-from thirtyfold.predict.chain import OF_CUT_OUTS, Chain, DetectorAsSecond
+from thirtyfold.predict.chain import Chain, DetectorAsSecond
 from thirtyfold.predict.detectors import Detector, find_model, open_detector
 from thirtyfold.predict.recognizer import find_second
 from thirtyfold.predict.runtime import load
@@ -126,14 +126,13 @@ class ChainEvaluation:
 
     def remarks(self) -> list[str]:
         """What is to be thought of the table, a line each, and where the report is."""
-        problems = [f"{len(self.problems)} photos could not be read, first {self.problems[0]}"] if self.problems else []
         note = self.findings[0].figures["intervals"].get("note", "")
         return [
             *self.statements,
             *self.warnings,
             self.most_are(),
             *([f"Intervals: {note}."] if note else []),
-            *problems,
+            *named_problems(self.problems),
             f"report: {self.folder / 'report.html'}",
         ]
 
@@ -144,27 +143,21 @@ def evaluate_chain(
     """Judge a classifier behind each finder of ``options.chain``; result and report go into a new folder.
 
     Photos that the classifier or a trained finder has learned from are left out. Raises as
-    :func:`thirtyfold.model.contest.evaluate`, and :class:`UsageError` for a label that is none of its classes and
+    :func:`thirtyfold.model.evaluate.evaluate`, and :class:`UsageError` for a label that is none of its classes and
     that nobody has said anything about.
     """
+    from thirtyfold.model.report.chain_pages import write_chain  # it takes this module's types
+
     if options.dataset is None:
         raise UsageError("--chain: needs photos on which the objects have boxes; give them by --dataset")
     run = Path(find_second(options.run or "latest", runs_dir))
-    if read_card(run).task not in OF_CUT_OUTS:
-        raise UsageError(f"{run}: is a {read_card(run).task} run, and a classifier was expected (--task classify)")
+    if read_card(run).task not in WITH_CLASSES:
+        raise UsageError(f"{run}: is of --task {read_card(run).task}, and a classifier was expected (--task classify)")
     second = DetectorAsSecond(load(run))
-    models = [find_model(name, runs_dir) for name in options.chain]
-    finders: list[tuple[str, Detector]] = [
-        (
-            name if not isinstance(model, Path) else model.stem if model.is_file() else run_name(model),
-            open_detector(model, threshold=options.threshold, progress=progress),
-        )
-        for name, model in zip(options.chain, models, strict=True)
-    ]
-    if len({name for name, _ in finders}) < len(finders):
-        raise UsageError("--chain: a finder is named twice; name each one once")
-    trained = [run, *(model for model in models if isinstance(model, Path) and model.is_dir())]
-    held_out = _photos(options, trained, run_name(run))
+    finders, finder_runs = _open_finders(options, runs_dir, progress)
+    learned, unknown = learned_by([run, *finder_runs])
+    # Drawn shapes are asked for, whatever the run's own labels are.
+    held_out = photos_of_dataset(options.dataset, part=options.part, learned=learned, run=run_name(run))
     class_of_label = _classes_of_labels(held_out.photos, second.classes, options.map)
     given = _Given()
     chains = [(name, Chain(first, second, remember=False, limit=None)) for name, first in finders]
@@ -172,39 +165,57 @@ def evaluate_chain(
     fates: dict[str, list[PhotoFates]] = {name: [] for name, _ in chains}
     times: dict[str, list[float]] = {name: [] for name, _ in chains}
     problems: list[FileDataError] = list(held_out.problems)
-    for sample, pixels in _read(held_out.photos, problems, progress):
-        given.boxes = [shape for shape in sample.annotations or () if shape.label in class_of_label]
-        for name, chain in chains:
-            fates[name].append(fates_of(sample, chain(pixels), class_of_label))
-            times[name].append(chain.model_ms)
-    if not fates[LABELLED]:
-        raise FileDataError(held_out.dataset.root, "none of the photos to judge on can be read")
-    folder = new_folder(options.out, run, held_out)
-    result = ChainEvaluation(
-        run=run_name(run),
-        classes=second.classes,
-        margin_share=second.margin_share,
-        dataset=str(held_out.dataset.root),
-        part=held_out.part,
-        findings=tuple(
-            Finding(
-                name=name,
-                threshold=None if name == LABELLED else chain.threshold,
-                photos=tuple(fates[name]),
-                figures=figures_of(fates[name], second.classes),
-                model_ms=statistics.median(times[name]),
-            )
-            for name, chain in chains
-        ),
-        class_of_label=class_of_label,
-        statements=(*held_out.statements, *_said_of_labels(class_of_label)),
-        warnings=held_out.warnings,
-        folder=folder,
-        problems=tuple({problem.path: problem for problem in problems}.values()),
-    )
-    files.write_json(folder / RESULT_NAME, result.to_dict())
-    _write_report(result)
+    with evaluation_folder(options.out, run, held_out.dataset.root) as (folder, target):
+        for sample, pixels in _read(held_out.photos, problems, progress):
+            given.boxes = [shape for shape in sample.annotations or () if shape.label in class_of_label]
+            for name, chain in chains:
+                fates[name].append(fates_of(sample, chain(pixels), class_of_label))
+                times[name].append(chain.model_ms)
+        if not fates[LABELLED]:
+            raise FileDataError(held_out.dataset.root, "none of the photos to judge on can be read")
+        result = ChainEvaluation(
+            run=run_name(run),
+            classes=second.classes,
+            margin_share=second.margin_share,
+            dataset=str(held_out.dataset.root),
+            part=held_out.part,
+            findings=tuple(
+                Finding(
+                    name=name,
+                    threshold=None if name == LABELLED else chain.threshold,
+                    photos=tuple(fates[name]),
+                    figures=figures_of(fates[name], second.classes),
+                    model_ms=statistics.median(times[name]),
+                )
+                for name, chain in chains
+            ),
+            class_of_label=class_of_label,
+            statements=(*held_out.statements, *_said_of_labels(class_of_label)),
+            warnings=(*held_out.warnings, *unknown),
+            folder=target,
+            problems=tuple({problem.path: problem for problem in problems}.values()),
+        )
+        files.write_json(folder / RESULT_NAME, result.to_dict())
+        write_chain(result, folder)
     return result
+
+
+def _open_finders(
+    options: EvaluateOptions, runs_dir: Path, progress: Progress
+) -> tuple[list[tuple[str, Detector]], list[Path]]:
+    """The finders of ``options.chain`` by name, and the folders of those that are runs."""
+    finders: list[tuple[str, Detector]] = []
+    runs = []
+    for asked in options.chain:
+        model = find_model(asked, runs_dir)
+        name = asked
+        if isinstance(model, Path):
+            name = model.stem if model.is_file() else run_name(model)
+            runs += [model] if model.is_dir() else []
+        finders.append((name, open_detector(model, threshold=options.threshold, progress=progress)))
+    if len({name for name, _ in finders}) < len(finders):
+        raise UsageError("--chain: a finder is named twice; name each one once")
+    return finders, runs
 
 
 def share_cell(figures: Mapping[str, Any], share: str, part: str, whole: str) -> str:
@@ -214,12 +225,6 @@ def share_cell(figures: Mapping[str, Any], share: str, part: str, whole: str) ->
     bounds = figures.get("intervals", {}).get(share)
     between = f", {bounds[0] * 100:.0f}–{bounds[1] * 100:.0f}%" if bounds else ""
     return f"{figures[share]:.0%}\n{figures[part]} of {figures[whole]}{between}"
-
-
-def _write_report(result: ChainEvaluation) -> None:
-    from thirtyfold.model.report.chain_pages import write_chain  # it takes this module's types
-
-    write_chain(result)
 
 
 class _Given:
@@ -234,15 +239,6 @@ class _Given:
 
     def __call__(self, pixels: Pixels, *, threshold: float | None = None) -> tuple[Annotation, ...]:
         return tuple(self.boxes)
-
-
-def _photos(options: EvaluateOptions, trained: Sequence[Path], name: str) -> HeldOut:
-    learned: set[str] = set()
-    for run in trained:
-        if (run / PHOTOS_NAME).is_file():
-            learned |= learned_hashes(run)
-    # Drawn shapes are asked for, whatever the run's own labels are.
-    return photos_of_dataset(options.dataset or Path(), part=options.part, learned=learned, run_name=name)
 
 
 def _classes_of_labels(

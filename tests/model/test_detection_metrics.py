@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from thirtyfold.model.evaluate import Judged, best_threshold, by_session, measure
+from thirtyfold.model.metrics.detection import Judged, best_threshold, by_session, measure
 from thirtyfold.predict.matching import iou, match
 from thirtyfold.sample import Annotation, BoxXyxy, Sample
 
