@@ -49,8 +49,7 @@ def live(tiny_run: Path, video: Path, tmp_path: Path, xvfb: Screen) -> Iterator[
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        # Without a window manager nobody gives a window the keyboard.
-        xvfb.xdotool("windowfocus", "--sync", xvfb.window(TITLE))
+        xvfb.opencv_window(TITLE)
         yield process
         process.kill()
         if process.stderr is not None and not process.stderr.closed:
