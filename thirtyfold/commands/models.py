@@ -75,7 +75,7 @@ def _augmenter_of(recipe: str, samples: Sequence[Sample], seed: int) -> Augmente
 
 
 def evaluate(*, options: EvaluateOptions, runs: RunsOption = DEFAULT_RUNS, json_: JsonOption = False) -> None:
-    """Judge a run on photos it has not seen: AP, intervals, baselines beside it, a report."""
+    """Judge a run on photos it has not seen. AP, intervals, baselines beside it, and a report."""
     from thirtyfold import console
     from thirtyfold.datasets.class_import import open_dataset
     from thirtyfold.model.evaluate import evaluate as evaluate_models
@@ -102,7 +102,7 @@ def export(
     runs: RunsOption = DEFAULT_RUNS,
     json_: JsonOption = False,
 ) -> None:
-    """Make another form of a trained model, for other programs and devices; it is compared with Keras."""
+    """Make another form of a trained model. For other programs and devices; it is compared with Keras."""
     from thirtyfold import console
     from thirtyfold.model.export.afterwards import export_run
 
@@ -121,7 +121,7 @@ def compare(
     runs: RunsOption = DEFAULT_RUNS,
     json_: JsonOption = False,
 ) -> None:
-    """Train several backbones on the same photos: quality, size, and milliseconds on this machine."""
+    """Train several backbones on the same photos. Quality, size, and milliseconds on this machine."""
     from thirtyfold import console
     from thirtyfold.datasets.class_import import open_dataset
     from thirtyfold.model.compare import compare as compare_backbones

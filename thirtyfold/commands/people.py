@@ -99,7 +99,7 @@ def people(
     threshold: Annotated[float | None, typer.Option(help="From now on decide by this cosine.")] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Who is enrolled: photos, how alike they are, who looks most like them, and the threshold."""
+    """Say who is enrolled. Photos, how alike they are, who looks most like them, and the threshold."""
     from thirtyfold import console
     from thirtyfold.predict import gallery_enrolment as enrolment
 
@@ -121,7 +121,7 @@ def forget(
     people: PeopleOption = DEFAULT_GALLERY,
     json_: JsonOption = False,
 ) -> None:
-    """Take somebody out of the gallery: embeddings and kept photos are deleted. Says exactly what was."""
+    """Take somebody out of the gallery. Embeddings and kept photos are deleted, and it says which."""
     from thirtyfold import console
     from thirtyfold.predict.gallery_enrolment import forget as forget_person
 
