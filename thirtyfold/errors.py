@@ -20,6 +20,7 @@ is one sentence with what failed (the file), what was expected and what to do.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -80,3 +81,8 @@ class ModelError(ThirtyfoldError):
 
 class NotInstalledError(ThirtyfoldError):
     exit_code = 7
+
+
+def left_out(problems: Sequence[object]) -> DataError:
+    """The error after a run that has done all pictures but some; ``problems`` say why, one for each of those."""
+    return DataError(f"{len(problems)} pictures were left out, first {problems[0]}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from thirtyfold.capture.records import DISCARDED
-from thirtyfold.errors import CameraError, DataError
+from thirtyfold.errors import CameraError, left_out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,4 +77,4 @@ class CaptureResult:
             saved = f"{len(self.images)} of {self.wanted} photos are saved in {self.dataset}"
             raise CameraError(f"{self.error} ({saved})")
         if self.problems:
-            raise DataError(f"{len(self.problems)} pictures were left out, first {self.problems[0]}")
+            raise left_out(self.problems)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 import typer
 
 from thirtyfold.commands.shared import JsonOption, PhotosArgument, RunsOption
-from thirtyfold.errors import DataError, UsageError
+from thirtyfold.errors import DataError, UsageError, left_out
 from thirtyfold.live.options import LiveOptions
 from thirtyfold.model.compare_options import CompareOptions
 from thirtyfold.model.evaluate_options import EvaluateOptions
@@ -195,7 +195,7 @@ def predict(
         for line in result.remarks():
             typer.echo(line)
     if result.problems:
-        raise DataError(f"{len(result.problems)} pictures were left out, first {result.problems[0]}")
+        raise left_out(result.problems)
 
 
 def _explainer(model: Path | str, save: Path | None) -> Explain:

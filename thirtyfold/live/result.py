@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from thirtyfold.errors import DataError, ImageError, ThirtyfoldError
+from thirtyfold.errors import ImageError, ThirtyfoldError, left_out
 
 _SHOWN_PROBLEMS = 8
 
@@ -125,7 +125,7 @@ class LiveResult:
         if self.ended == "ctrl-c":
             raise KeyboardInterrupt
         if self.left_out:
-            raise DataError(f"{len(self.left_out)} pictures were left out, first {self.left_out[0]}")
+            raise left_out(self.left_out)
 
 
 def _plainly(value: object) -> str:
